@@ -1,0 +1,68 @@
+// The only shape and dtype checks: NumPy arrays in, views out, ValueError on a mismatch.
+#pragma once
+
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "mcal/views.hpp"
+
+namespace mcal::bindings {
+
+namespace py = pybind11;
+
+// Raises ValueError "<name>: expected <expected>, found <found>".
+[[noreturn]] inline void fail(std::string_view name, std::string_view expected,
+                              std::string_view found) {
+  std::string text(name);
+  text.append(": expected ").append(expected).append(", found ").append(found);
+  throw py::value_error(text);
+}
+
+inline std::string describe(const py::array& a) {
+  return "shape " + py::str(a.attr("shape")).cast<std::string>() + " and dtype " +
+         py::str(a.dtype()).cast<std::string>();
+}
+
+// An array of T in C order; anything NumPy converts to one safely (same kind) is converted,
+// which copies. `expected` completes the message, for example "float64 of shape (R, T)".
+template <class T>
+py::array_t<T, py::array::c_style> as_array(const py::object& value, std::string_view name,
+                                            int ndim, std::string_view expected) {
+  py::array any = py::array::ensure(value);
+  if (!any) {
+    PyErr_Clear();
+    fail(name, expected, py::str(py::type::of(value)).template cast<std::string>());
+  }
+  const auto numpy = py::module_::import("numpy");
+  if (any.ndim() != ndim ||
+      !numpy.attr("can_cast")(any.dtype(), py::dtype::of<T>(), "same_kind").template cast<bool>()) {
+    fail(name, expected, describe(any));
+  }
+  return py::array_t<T, py::array::c_style | py::array::forcecast>(any);
+}
+
+template <class T>
+std::span<const T> span_of(const py::array_t<T, py::array::c_style>& a) {
+  return {a.data(), static_cast<std::size_t>(a.size())};
+}
+
+template <class T>
+std::span<T> mutable_span_of(py::array_t<T, py::array::c_style>& a) {
+  return {a.mutable_data(), static_cast<std::size_t>(a.size())};
+}
+
+template <class T>
+MatrixView<const T> matrix_of(const py::array_t<T, py::array::c_style>& a) {
+  return {a.data(), a.shape(0), a.shape(1), a.shape(1)};
+}
+
+template <class T>
+MatrixView<T> mutable_matrix_of(py::array_t<T, py::array::c_style>& a) {
+  return {a.mutable_data(), a.shape(0), a.shape(1), a.shape(1)};
+}
+
+}  // namespace mcal::bindings

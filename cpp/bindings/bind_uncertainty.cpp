@@ -1,0 +1,5 @@
+#include <pybind11/pybind11.h>
+
+#include "binders.hpp"
+
+void mcal::bindings::bind_uncertainty(pybind11::module_&) {}

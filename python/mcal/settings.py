@@ -1,0 +1,140 @@
+"""What the user chooses about a campaign: one validated, frozen tree of values.
+
+The same tree is read from TOML by ``config.py``, built from keyword arguments by
+``Campaign.create`` and kept as JSON in the store.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+__all__ = [
+    "AnnotatorSettings",
+    "ClassifierSettings",
+    "PlanSettings",
+    "PoolSettings",
+    "PriceSettings",
+    "Settings",
+]
+
+Share = Annotated[float, Field(gt=0.0, lt=1.0)]
+Dollars = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class PoolSettings(_Model):
+    """Where the items come from."""
+
+    kind: Literal[
+        "array",
+        "cifar10",
+        "cifar100",
+        "digits",
+        "embeddings",
+        "fashion-mnist",
+        "image-folder",
+        "image-tree",
+    ]
+    path: Path | None = None
+    """File or folder; datasets that are found or fetched by themselves need none."""
+    download: bool = False
+    """Fetch the data set when it is not found."""
+    image_size: Annotated[int, Field(ge=8, le=1024)] = 224
+    """Height and width that images of a folder are brought to."""
+    limit: Annotated[int, Field(ge=1)] | None = None
+    """Keep only the first so many items."""
+
+
+class AnnotatorSettings(_Model):
+    """Who is asked."""
+
+    kind: Literal["oracle", "files"]
+    path: Path | None = None
+    """files: folder for the CSV files (default: in the campaign's own folder).
+    oracle: CSV or .npy file with the true labels (default: those of the data set)."""
+    noise_rate: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
+    """oracle: share of answers that are wrong."""
+
+    @model_validator(mode="after")
+    def _noise_is_the_oracle_s(self) -> Self:
+        if self.noise_rate and self.kind != "oracle":
+            raise ValueError("noise_rate: only for kind = 'oracle'")
+        return self
+
+
+class ClassifierSettings(_Model):
+    """A candidate: an architecture and the recipe that trains it."""
+
+    architecture: str = "auto"
+    """"small-cnn", "cnn18", "resnet18", "resnet50", "efficientnet_b0", any torchvision
+    classification model, "linear" for embeddings, or "auto": by pool and device."""
+    recipe: Literal["fast", "paper"] = "fast"
+    epochs: Annotated[int, Field(ge=1)] | None = None
+    batch_size: Annotated[int, Field(ge=1)] | None = None
+    device: str = "auto"
+
+
+class PriceSettings(_Model):
+    """What things cost, in dollars."""
+
+    price_per_label: Annotated[float, Field(gt=0.0, allow_inf_nan=False)] = 0.04
+    machine_fee: Dollars = 0.0
+    gpu_usd_per_hour: Dollars = 3.0
+    fixed_cost_per_training: Dollars = 0.0
+
+
+class PlanSettings(_Model):
+    """How the campaign decides; algorithm.md sections 2 to 4."""
+
+    test_size: Annotated[int, Field(ge=1)] | None = None
+    """|T|; default clip(1.5 % of N, min(500, 5 % of N), 5,000)."""
+    initial_share: Share = 0.01
+    """|B0| / N."""
+    form: Literal["average", "power", "truncated", "floor", "plateau"] = "average"
+    training_cost: Literal["measured", "paper", "constant", "cubic", "warm"] = "measured"
+    beta: Annotated[float, Field(ge=0.0)] = 0.02
+    """Share of the best total that smaller batches may cost."""
+    delta_min_share: Share = 0.01
+    """Smallest batch / N."""
+    max_steps: Annotated[int, Field(ge=1)] = 10
+    stable_share: Share = 0.05
+    """Delta: how far a stable plan may move between rounds."""
+    min_gain_share: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.002
+    """Go on only for a gain of at least this share of the human-only price."""
+    exploration_share: Share = 0.1
+    """Give up when training has cost this share of the human-only price."""
+    safety: Annotated[float, Field(ge=0.0, le=5.0)] = 1.645
+    """Standard errors added to the point estimate before it is held against the target."""
+
+
+class Settings(_Model):
+    """A campaign, whole."""
+
+    target_error: Share = 0.05
+    target: Literal["set", "machine"] = "set"
+    classes: tuple[str, ...] | None = None
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    preset: Literal["default", "paper"] = "default"
+    selection: Literal["margin", "entropy", "least_confidence", "k_center", "random"] = "margin"
+    pool: PoolSettings | None = None
+    annotator: AnnotatorSettings | None = None
+    classifier: tuple[ClassifierSettings, ...] = (ClassifierSettings(),)
+    prices: PriceSettings = PriceSettings()
+    plan: PlanSettings = PlanSettings()
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if not self.classifier:
+            raise ValueError("classifier: expected at least one, found none")
+        if self.classes is not None:
+            if len(self.classes) < 2:
+                raise ValueError(f"classes: expected at least 2, found {len(self.classes)}")
+            if len(set(self.classes)) != len(self.classes):
+                raise ValueError("classes: expected names that differ, found a repeated one")
+        return self

@@ -1,0 +1,246 @@
+"""Values and protocols that every room shares, and the glossary of names.
+
+Glossary (the same word in Python, C++ and CUDA)
+------------------------------------------------
+n_pool           N = |X|, every item, the test set included
+n_train          |B|, people's labels a classifier is trained on
+n_test           |T|, people's labels that only measure
+theta            share of the still unlabelled pool U, most confident first, in (0, 1]
+error            share of wrong labels, 0..1, never percent
+target_error     eps, the promise: errors among machine labels / n_pool <= target_error
+confidence       of one label: its margin p1 - p2 in [0, 1]; of a promise: its probability
+deficit          1 - margin = (1 - p1) + p2 in [0, 1]; small is confident
+price_per_label  dollars for one person's label
+training_cost    dollars for training and scoring
+round            0 for the first training, then counted up
+index, indices   row(s) of the whole pool, int64
+position         offset in a shorter array
+
+Shape letters: N pool, C classes, D embedding, T thetas, R rounds, K chosen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = [
+    "NO_LABEL",
+    "Annotator",
+    "Answers",
+    "Batch",
+    "BatchStatus",
+    "Classifier",
+    "Event",
+    "FloatArray",
+    "IndexArray",
+    "Pool",
+    "Progress",
+    "Purpose",
+    "Scores",
+    "Source",
+    "TrainedModel",
+    "derive_seed",
+    "no_progress",
+]
+
+IndexArray = npt.NDArray[np.int64]
+FloatArray = npt.NDArray[np.float64]
+
+NO_LABEL = -1
+"""A person looked at the item and none of the classes fits. Paid, delivered without a label,
+never trained or measured on."""
+
+
+class Purpose(StrEnum):
+    """What a batch of people's labels is bought for."""
+
+    TEST = "test"
+    TRAIN = "train"
+    AUDIT = "audit"
+    REST = "rest"
+
+
+class BatchStatus(StrEnum):
+    """A batch is recorded before it is sent, and closed by its last label."""
+
+    PLANNED = "planned"
+    SUBMITTED = "submitted"
+    CLOSED = "closed"
+
+
+class Source(StrEnum):
+    """Who gave a delivered label."""
+
+    HUMAN = "human"
+    AUDIT = "audit"
+    MACHINE = "machine"
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Items to be labelled by people. ``batch_id`` is the idempotency key of the purchase."""
+
+    batch_id: str
+    purpose: Purpose
+    round: int
+    indices: IndexArray  # (K,)
+    item_names: tuple[str, ...]  # (K,) what a person can find the item by: a path, a row number
+    classes: tuple[str, ...]  # (C,)
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What an annotator has for a batch so far.
+
+    Repeating labels that were collected before is allowed. ``complete`` says that no further
+    label will come. ``problems`` are sentences for the user: duplicates, typos, unknown classes.
+    """
+
+    indices: IndexArray  # (K,)
+    labels: IndexArray  # (K,) class numbers, or NO_LABEL
+    complete: bool
+    problems: tuple[str, ...] = ()
+
+
+@runtime_checkable
+class Annotator(Protocol):
+    """Where people's labels come from."""
+
+    name: str
+
+    def submit(self, batch: Batch) -> str:
+        """Order labels for ``batch`` and return a ticket to collect them by.
+
+        Idempotent on ``batch.batch_id``: submitting the same batch again, from another process
+        too, orders nothing and returns the same ticket.
+        """
+        ...
+
+    def collect(self, batch: Batch, ticket: str) -> Answers:
+        """What has been labelled so far; never blocks for people."""
+        ...
+
+
+@runtime_checkable
+class Pool(Protocol):
+    """The items. A pool never knows their true labels."""
+
+    n_pool: int
+    classes: tuple[str, ...]
+    kind: str  # "images" or "embeddings"
+    fingerprint: str  # the same for the same items in the same order, in every process
+
+    def read(self, indices: IndexArray) -> npt.NDArray[Any]:
+        """Items by index: (K, H, W, channels) uint8 images or (K, D) float32 embeddings."""
+        ...
+
+    def item_name(self, index: int) -> str:
+        """What a person can find the item by."""
+        ...
+
+    def broken(self) -> dict[int, str]:
+        """Items that cannot be read, with the reason; people label them, machines never do.
+
+        ``read`` gives a blank item in their place.
+        """
+        ...
+
+
+Progress = Callable[[float, str], None]
+"""Called with the share done, 0..1, and a few words."""
+
+
+def no_progress(share: float, words: str) -> None:
+    """Report nothing."""
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What a model says about some items, row for row."""
+
+    logits: npt.NDArray[np.float32]  # (K, C)
+    embeddings: npt.NDArray[np.float32] | None = None  # (K, D), last layer before the logits
+
+
+class TrainedModel(Protocol):
+    """A classifier after training."""
+
+    def score(
+        self,
+        pool: Pool,
+        indices: IndexArray,
+        *,
+        embeddings: bool = False,
+        progress: Progress = no_progress,
+    ) -> Scores:
+        """Logits (K, C), and on request embeddings (K, D), of the items at ``indices``."""
+        ...
+
+    def save(self, path: Path) -> None:
+        """Write one file that ``Classifier.load`` reads; whole or not at all."""
+        ...
+
+
+class Classifier(Protocol):
+    """An architecture and the recipe that trains it."""
+
+    name: str  # "architecture/recipe", unique among the candidates of a campaign
+
+    def train(
+        self,
+        pool: Pool,
+        indices: IndexArray,
+        labels: IndexArray,
+        *,
+        seed: int,
+        progress: Progress = no_progress,
+    ) -> TrainedModel:
+        """Train from scratch on people's labels; the same seed gives the same model on a CPU."""
+        ...
+
+    def load(self, path: Path, pool: Pool) -> TrainedModel:
+        """Read what ``TrainedModel.save`` wrote."""
+        ...
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something the user may want to see while a campaign runs.
+
+    ``share`` (0..1) is the progress of the present phase, or None when it has no measure.
+    ``facts`` carries numbers for a live view: n_human, spent_usd, predicted_usd, round, ...
+    """
+
+    phase: str  # "test set", "train", "score", "plan", "ask", "wait", "label", "done"
+    words: str
+    share: float | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+def derive_seed(seed: int, round_: int, purpose: str) -> int:
+    """A seed of its own for every random use: the same after a resume, unrelated to the others.
+
+    Parameters
+    ----------
+    seed : int
+        The campaign's seed, >= 0.
+    round_ : int
+        The round it is used in, >= 0.
+    purpose : str
+        What for: "test", "train:cnn18/paper", ...
+
+    Returns
+    -------
+    int
+        In [0, 2**63).
+    """
+    words: Sequence[int] = (seed, round_, *purpose.encode())
+    state = np.random.SeedSequence(words).generate_state(1, np.uint64)
+    return int(state[0] >> np.uint64(1))
