@@ -36,7 +36,30 @@ _WHERE = {
     "set_thread_count": "mcal._core",
 }
 
-__all__ = ["__version__", *sorted(_WHERE)]  # noqa: PLE0604
+__all__ = [
+    "Campaign",
+    "CampaignResult",
+    "ClassifierSettings",
+    "McalError",
+    "Plan",
+    "PlanSettings",
+    "PowerLawFits",
+    "PriceSettings",
+    "Settings",
+    "Uncertainty",
+    "__version__",
+    "entropy",
+    "fit_power_laws",
+    "k_center",
+    "largest_k",
+    "least_confidence",
+    "margin",
+    "search_plan",
+    "set_thread_count",
+    "smallest_k",
+    "thread_count",
+    "uncertainty",
+]
 
 if TYPE_CHECKING:
     from ._core import set_thread_count, thread_count
