@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from mcal.config import read_settings
 from mcal.errors import McalError, SettingsError
 from mcal.settings import Settings
