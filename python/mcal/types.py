@@ -192,6 +192,7 @@ class Classifier(Protocol):
     """An architecture and the recipe that trains it."""
 
     name: str  # "architecture/recipe", unique among the candidates of a campaign
+    device: str  # "cpu", "cuda:0", ...: recorded with every training
 
     def train(
         self,
