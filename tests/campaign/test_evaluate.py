@@ -71,6 +71,18 @@ def test_nothing_delivered_yet() -> None:
     assert found.by_class["cat"].error is None
 
 
+def test_where_no_class_fits_every_class_is_wrong() -> None:
+    found = evaluate_labels(
+        np.array([0, 1]),
+        np.array([2, NO_LABEL]),
+        [Source.MACHINE, Source.HUMAN],
+        np.array([NO_LABEL, NO_LABEL]),
+        CLASSES,
+    )
+    assert (found.n_errors, found.n_no_label) == (1, 1)
+    assert sum(tally.n for tally in found.by_class.values()) == 0
+
+
 def test_json_is_plain() -> None:
     found = evaluate_labels(
         np.array([0]), np.array([1]), [Source.MACHINE], np.array([0]), CLASSES
@@ -89,8 +101,9 @@ def test_json_is_plain() -> None:
         ({"indices": [-1, 0]}, r"indices: expected numbers in \[0, 3\), found -1"),
         ({"indices": [1, 1]}, "indices: expected each item once, found one twice"),
         ({"labels": [0, 3]}, r"labels: expected numbers in \[-1, 3\), found 3"),
-        ({"truth": [0, 1, -1]}, r"truth: expected numbers in \[0, 3\), found -1"),
+        ({"truth": [0, 1, -2]}, r"truth: expected numbers in \[-1, 3\), found -2"),
         ({"truth": []}, "truth: expected at least one item, found none"),
+        ({"sources": ["human", "robot"]}, "sources: expected .*, found robot"),
         ({"labels": [0.5, 1.0]}, "labels: expected one dimension of integers"),
         ({"truth": [[0, 1, 2]]}, "truth: expected one dimension of integers"),
     ],

@@ -44,7 +44,7 @@ class Evaluation:
     """Wrong machine labels / machine labels: what ``target = "machine"`` promises."""
     by_source: Mapping[Source, Tally]
     by_class: Mapping[str, Tally]
-    """By the true class of the item."""
+    """By the true class of the item; items that no class fits are in none."""
 
     def to_json(self) -> dict[str, Any]:
         """The same values as plain dictionaries, numbers and text."""
@@ -57,7 +57,7 @@ class Evaluation:
 def evaluate_labels(
     indices: IndexArray,
     labels: IndexArray,
-    sources: Sequence[Source],
+    sources: Sequence[str] | npt.NDArray[np.str_],
     truth: IndexArray,
     classes: Sequence[str],
 ) -> Evaluation:
@@ -70,37 +70,42 @@ def evaluate_labels(
         while a campaign is running.
     labels : (K,) int64
         Class numbers in [0, C), or ``NO_LABEL``.
-    sources : (K,) Source
+    sources : (K,) Source, or its text
         Who gave each label.
     truth : (N,) int64
-        The true class numbers of the whole pool, N >= 1.
+        The true class numbers of the whole pool, N >= 1; ``NO_LABEL`` where no class fits, and
+        there every class is wrong.
     classes : (C,) str
         Names of the classes.
 
     Raises
     ------
     ValueError
-        Lengths that differ, an index outside the pool or twice, a class number out of range.
+        Lengths that differ, an index outside the pool or twice, a class number out of range, an
+        unknown source.
     """
     indices = _whole_numbers("indices", indices)
     labels = _whole_numbers("labels", labels)
     truth = _whole_numbers("truth", truth)
+    givers = np.asarray(sources, dtype=np.str_)
     n_pool, n_delivered, n_classes = len(truth), len(indices), len(classes)
     if n_pool == 0:
         raise ValueError("truth: expected at least one item, found none")
-    for name, length in (("labels", len(labels)), ("sources", len(sources))):
+    for name, length in (("labels", len(labels)), ("sources", len(givers))):
         if length != n_delivered:
             raise ValueError(f"{name}: expected {n_delivered} as in indices, found {length}")
     _check_range("indices", indices, 0, n_pool)
     _check_range("labels", labels, NO_LABEL, n_classes)
-    _check_range("truth", truth, 0, n_classes)
+    _check_range("truth", truth, NO_LABEL, n_classes)
     if len(np.unique(indices)) != n_delivered:
         raise ValueError("indices: expected each item once, found one twice")
+    unknown = sorted(set(givers.tolist()) - set(Source))
+    if unknown:
+        raise ValueError(f"sources: expected {', '.join(Source)}, found {unknown[0]}")
 
     true_labels = truth[indices]
     is_wrong = (labels != true_labels) & (labels != NO_LABEL)
-    source_names = np.array([str(source) for source in sources], dtype=object)
-    by_source = {source: _tally(is_wrong, source_names == str(source)) for source in Source}
+    by_source = {source: _tally(is_wrong, givers == source.value) for source in Source}
     machine = by_source[Source.MACHINE]
     n_errors = int(is_wrong.sum())
     return Evaluation(

@@ -1,0 +1,77 @@
+"""What ``run`` and ``demo`` share: one campaign, on to its end or to people's turn."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from pathlib import Path
+
+import typer
+from rich.console import Console
+
+from mcal.campaign import Campaign
+from mcal.settings import Settings
+
+from .live import PlainView, open_view
+from .tables import print_lines, print_summary
+
+__all__ = ["WAITING", "drive"]
+
+WAITING = 3
+POLL_S = 5.0
+
+
+def drive(settings: Settings, folder: Path, *, again: str, wait: bool = False) -> None:
+    """Run the campaign in ``folder``, begun or continued, under a live view.
+
+    Parameters
+    ----------
+    settings : Settings
+        What the campaign is, or was, begun with.
+    folder : Path
+        Where it is kept.
+    again : str
+        The command that continues it, to be told to the user.
+    wait : bool
+        Look every few seconds whether people have answered, instead of leaving.
+
+    Raises
+    ------
+    typer.Exit
+        With code ``WAITING`` when it is people's turn.
+    """
+    console = Console(highlight=False)
+    with (
+        open_view(console) as view,
+        Campaign.from_settings(settings, folder, progress=view.progress) as campaign,
+    ):
+        is_done = _run(campaign, view, wait=wait)
+        summary, problems = campaign.summary(), campaign.problems
+    print_summary(console, summary)
+    where = shlex.quote(str(folder))
+    if is_done:
+        print_lines(
+            console,
+            ["", f"labels:  mcal export {where} --format csv", f"check:   mcal evaluate {where}"],
+        )
+        return
+    print_lines(console, [f"! {problem}" for problem in problems])
+    batch = summary.open_batch
+    if batch is not None:
+        n_missing = batch["n_items"] - batch["n_told"]
+        lines = ["", f"People's turn: {n_missing:,} labels are missing in {batch['ticket']}"]
+        print_lines(console, [*lines, f"then:  {again}"])
+    raise typer.Exit(WAITING)
+
+
+def _run(campaign: Campaign, view: PlainView, *, wait: bool) -> bool:
+    """Whether the campaign reached its end."""
+    told: tuple[str, ...] = ()
+    while campaign.run(on_event=view) is None:
+        if not wait:
+            return False
+        if campaign.problems != told:
+            told = campaign.problems
+            print_lines(view.console, [f"! {problem}" for problem in told])
+        time.sleep(POLL_S)
+    return True

@@ -1,0 +1,39 @@
+"""``mcal export DIR``: the labelled data set as a file."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["ExportFormat", "export"]
+
+
+class ExportFormat(StrEnum):
+    """File formats of the export."""
+
+    CSV = "csv"
+    PARQUET = "parquet"
+    JSONL = "jsonl"
+
+
+def export(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the campaign.")],
+    format: Annotated[ExportFormat, typer.Option(help="Format of the file.")],
+    out: Annotated[
+        Path | None, typer.Option(help="File to write.  [default: DIR/labels.FORMAT]")
+    ] = None,
+) -> None:
+    """Write the labelled data set, one row per item.
+
+    Columns: index, item, label, source, confidence, round, price_usd, model.
+    """
+    from mcal.export import export as write
+    from mcal.store import Store
+
+    path = folder / f"labels.{format}" if out is None else out
+    with Store.open(folder, read_only=True) as store:
+        write(store, path, format=format.value)
+    typer.echo(str(path))

@@ -1,0 +1,95 @@
+"""Tables and sentences about where a campaign stands."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from mcal.campaign.evaluate import Evaluation
+    from mcal.store import CampaignSummary
+
+__all__ = ["percent", "print_evaluation", "print_lines", "print_summary"]
+
+_PROMISES = {
+    "set": "errors among machine labels / all items",
+    "machine": "errors among machine labels / machine labels",
+}
+
+
+def percent(share: float | None) -> str:
+    """A share as people read it; a dash when it is not known."""
+    return "-" if share is None else f"{share:.2%}"
+
+
+def print_lines(console: Console, lines: Sequence[str]) -> None:
+    """Lines as they are: neither wrapped nor searched for markup, so that paths stay whole."""
+    for line in lines:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def print_summary(console: Console, summary: CampaignSummary) -> None:
+    """Labels, bill and estimated error."""
+    console.print(_bill(summary))
+    lines = [
+        f"phase            {summary.phase}, {summary.rounds} rounds"
+        + (f", {summary.classifier}" if summary.classifier else ""),
+        f"target error     {percent(summary.target_error)} ({_PROMISES[summary.target]})",
+        f"estimated error  {percent(summary.estimated_error)} ({summary.estimate_kind})",
+    ]
+    if summary.stop_reason is not None:
+        lines.append(f"stopped because  {summary.stop_reason}")
+    print_lines(console, lines)
+
+
+def _bill(summary: CampaignSummary) -> Table:
+    table = Table(title="Bill so far" if summary.finished_at is None else "Bill")
+    table.add_column("")
+    table.add_column("items", justify="right")
+    table.add_column("dollars", justify="right")
+    n_rest = summary.n_human - summary.n_test - summary.n_train
+    table.add_row("people: test set", f"{summary.n_test:,}", "")
+    table.add_row("people: training", f"{summary.n_train:,}", "")
+    table.add_row("people: the rest", f"{n_rest:,}", "")
+    table.add_row("people's labels", f"{summary.n_human:,}", _dollars(summary.human_cost_usd))
+    table.add_row("machine's labels", f"{summary.n_machine:,}", _dollars(summary.machine_fee_usd))
+    if summary.n_unlabelled:
+        table.add_row("not labelled yet", f"{summary.n_unlabelled:,}", "")
+    table.add_row("training, scoring", "", _dollars(summary.training_cost_usd), end_section=True)
+    table.add_row("total", f"{summary.n_pool:,}", _dollars(summary.total_cost_usd))
+    if summary.finished_at is None and summary.predicted_total_cost_usd is not None:
+        table.add_row("predicted total", "", _dollars(summary.predicted_total_cost_usd))
+    table.add_row("people alone", f"{summary.n_pool:,}", _dollars(summary.human_only_cost_usd))
+    table.add_row("saving", "", percent(summary.saving))
+    return table
+
+
+def _dollars(usd: float) -> str:
+    return f"${usd:,.2f}"
+
+
+def print_evaluation(console: Console, found: Evaluation) -> None:
+    """Errors against the truth, by who gave the label."""
+    table = Table(title="Against the truth")
+    for heading in ("labels by", "items", "wrong", "share wrong"):
+        table.add_column(heading, justify="left" if heading == "labels by" else "right")
+    for source, tally in found.by_source.items():
+        if tally.n:
+            table.add_row(source, f"{tally.n:,}", f"{tally.n_errors:,}", percent(tally.error))
+    table.add_section()
+    total = f"{found.n_errors:,}"
+    table.add_row("all", f"{found.n_delivered:,}", total, percent(found.realised_error))
+    console.print(table)
+    lines = [
+        f"realised error   {percent(found.realised_error)} (all wrong labels / all items)",
+        f"of all items     {percent(found.set_error)} have a wrong machine label",
+        f"machine's labels {percent(found.machine_error)} of them wrong",
+    ]
+    if found.n_delivered < found.n_pool:
+        lines.append(f"not labelled yet {found.n_pool - found.n_delivered:,} items, not counted")
+    if found.n_no_label:
+        lines.append(f"no class fits    {found.n_no_label:,} items, not counted as wrong")
+    print_lines(console, lines)
