@@ -4,6 +4,7 @@ __all__ = [
     "AnnotatorError",
     "CampaignBusyError",
     "ClassifierError",
+    "ExportError",
     "McalError",
     "MissingExtraError",
     "PoolError",
@@ -30,6 +31,10 @@ class AnnotatorError(McalError):
 
 class ClassifierError(McalError):
     """A classifier cannot be built, trained, saved or loaded."""
+
+
+class ExportError(McalError):
+    """A labelled pool cannot be written to a file."""
 
 
 class StoreError(McalError):

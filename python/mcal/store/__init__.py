@@ -1,0 +1,38 @@
+"""The durable record of a campaign, and the summary that is read from it."""
+
+from __future__ import annotations
+
+from .records import (
+    ActionRecord,
+    BatchRecord,
+    CampaignRecord,
+    EstimateKind,
+    EstimateRecord,
+    FinishRecord,
+    LabelTable,
+    MachineLabelling,
+    MachineLabels,
+    RunRecord,
+    RunStatus,
+)
+from .store import FILE_NAME, Store
+from .summary import ESTIMATE_KIND, CampaignSummary, summarise
+
+__all__ = [
+    "ESTIMATE_KIND",
+    "FILE_NAME",
+    "ActionRecord",
+    "BatchRecord",
+    "CampaignRecord",
+    "CampaignSummary",
+    "EstimateKind",
+    "EstimateRecord",
+    "FinishRecord",
+    "LabelTable",
+    "MachineLabelling",
+    "MachineLabels",
+    "RunRecord",
+    "RunStatus",
+    "Store",
+    "summarise",
+]

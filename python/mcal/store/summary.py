@@ -1,0 +1,158 @@
+"""Where a campaign stands, from its store alone: no pool, no torch.
+
+Predictions come from the latest round's "plan" estimates, of which the cheapest counts: keys
+``predicted_total_cost_usd`` (all dollars of the whole campaign, spent ones included) and
+``estimated_error`` (in the sense of the target). Once the machine has labelled,
+``estimated_error`` is the one in the details of the end, or of the action "machine_label".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from math import inf
+from typing import Any
+
+from mcal.settings import Settings
+from mcal.types import BatchStatus, Purpose
+
+from .money import add_usd, to_nano, to_usd
+from .records import BatchRecord, EstimateRecord
+from .store import Store
+
+__all__ = ["ESTIMATE_KIND", "CampaignSummary", "summarise"]
+
+ESTIMATE_KIND = "point estimate, not certified"
+
+
+@dataclass(frozen=True)
+class CampaignSummary:
+    """Counts are items, money is in dollars, shares and errors are in 0..1; None is not known."""
+
+    phase: str  # "new", "waiting for people", "training", "deciding", "done"
+    n_pool: int
+    n_test: int  # measured on; without the items that no class fits
+    n_train: int  # trained on; without the items that no class fits
+    n_human: int  # people's labels, all of them
+    n_machine: int
+    n_unlabelled: int
+    n_no_label: int  # people looked, and no class fits
+    human_cost_usd: float
+    training_cost_usd: float  # training, scoring and fixed costs
+    machine_fee_usd: float
+    total_cost_usd: float  # spent so far
+    human_only_cost_usd: float  # people label everything
+    predicted_total_cost_usd: float | None
+    saving: float | None  # share of the human-only price: of the finished campaign, else predicted
+    target_error: float
+    target: str
+    estimated_error: float | None
+    estimate_kind: str
+    stop_reason: str | None
+    rounds: int  # rounds with a finished training
+    classifier: str | None  # that labelled, else of the best plan, else trained last
+    open_batch: dict[str, Any] | None
+    created_at: str
+    finished_at: str | None
+
+    def to_json(self) -> dict[str, Any]:
+        """The same as a dictionary that JSON can hold."""
+        return asdict(self)
+
+
+def summarise(store: Store) -> CampaignSummary:
+    """Where the campaign stands, at one moment, while a writer works or not."""
+    with store.transaction():
+        return _summarise(store)
+
+
+def _summarise(store: Store) -> CampaignSummary:
+    campaign = store.campaign
+    settings = Settings.model_validate_json(campaign.settings_json)
+    batches, runs, spend, finished = store.batches(), store.runs(), store.spend(), store.finished
+    told = dict.fromkeys(Purpose, 0)
+    for batch in batches:
+        told[batch.purpose] += batch.n_told
+    no_label, labelling = store.no_label_counts(), store.machine_labelling
+    n_human = sum(told.values())
+    n_machine = labelling.n_items if labelling else 0
+    waiting = next((each for each in batches if each.status != BatchStatus.CLOSED), None)
+    trained = [run for run in runs if run.status == "finished"]
+    plan = _best_plan(store.estimates("plan"))
+
+    if finished is not None:
+        phase = "done"
+    elif waiting is not None:
+        phase = "waiting for people"
+    elif any(run.status == "started" for run in runs):
+        phase = "training"
+    else:
+        phase = "deciding" if batches else "new"
+
+    classifier = labelling.classifier if labelling else None
+    if classifier is None and plan is not None:
+        classifier = plan.classifier
+    if classifier is None and trained:
+        classifier = trained[-1].classifier
+
+    total = add_usd(*spend.values())
+    price_nano = to_nano("price_per_label", settings.prices.price_per_label)
+    human_only = to_usd(campaign.n_pool * price_nano)
+    predicted = _number(plan.payload, "predicted_total_cost_usd") if plan else None
+    price = total if finished else predicted
+    return CampaignSummary(
+        phase=phase,
+        n_pool=campaign.n_pool,
+        n_test=told[Purpose.TEST] - no_label[Purpose.TEST],
+        n_train=told[Purpose.TRAIN] - no_label[Purpose.TRAIN],
+        n_human=n_human,
+        n_machine=n_machine,
+        n_unlabelled=campaign.n_pool - n_human - n_machine,
+        n_no_label=sum(no_label.values()),
+        human_cost_usd=spend["labels"],
+        training_cost_usd=add_usd(spend["training"], spend["fixed"]),
+        machine_fee_usd=spend["machine_fee"],
+        total_cost_usd=total,
+        human_only_cost_usd=human_only,
+        predicted_total_cost_usd=predicted,
+        saving=None if price is None else 1.0 - price / human_only,
+        target_error=settings.target_error,
+        target=settings.target,
+        estimated_error=_estimated_error(store, plan),
+        estimate_kind=ESTIMATE_KIND,
+        stop_reason=finished.stop_reason if finished else None,
+        rounds=len({run.round for run in trained}),
+        classifier=classifier,
+        open_batch=_open_batch(waiting) if waiting else None,
+        created_at=campaign.created_at,
+        finished_at=finished.finished_at if finished else None,
+    )
+
+
+def _open_batch(batch: BatchRecord) -> dict[str, Any]:
+    names = ("batch_id", "purpose", "round", "n_items", "n_told", "ticket", "created_at")
+    return {name: getattr(batch, name) for name in names}
+
+
+def _best_plan(plans: list[EstimateRecord]) -> EstimateRecord | None:
+    latest = [plan for plan in plans if plan.round == plans[-1].round]
+    return min(latest, key=_predicted, default=None)
+
+
+def _predicted(plan: EstimateRecord) -> float:
+    predicted = _number(plan.payload, "predicted_total_cost_usd")
+    return inf if predicted is None else predicted
+
+
+def _estimated_error(store: Store, plan: EstimateRecord | None) -> float | None:
+    finished = store.finished
+    sources: list[Mapping[str, Any]] = [finished.details] if finished else []
+    sources += [act.details for act in store.actions() if act.name == "machine_label"]
+    sources += [plan.payload] if plan else []
+    known = (_number(source, "estimated_error") for source in sources)
+    return next((error for error in known if error is not None), None)
+
+
+def _number(payload: Mapping[str, Any], key: str) -> float | None:
+    value = payload.get(key)
+    return None if value is None else float(value)

@@ -1,0 +1,109 @@
+"""Where a campaign stands."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+
+from mcal.store import Store, summarise
+from mcal.types import NO_LABEL, Purpose
+
+
+def start(store, classifier):
+    return store.start_run(round=0, classifier=classifier, n_train=8, seed=0, device="cpu")
+
+
+def end(store, run_id, *, cost_usd):
+    store.finish_run(
+        run_id,
+        train_s=1.0,
+        score_s=1.0,
+        cost_usd=cost_usd,
+        fixed_cost_usd=0.01,
+        checkpoint="c",
+        checkpoint_sha256="0",
+    )
+
+
+def test_a_new_campaign_knows_only_its_pool(create):
+    summary = summarise(create())
+    assert summary.phase == "new"
+    assert (summary.n_pool, summary.n_human, summary.n_unlabelled) == (100, 0, 100)
+    assert (summary.total_cost_usd, summary.human_only_cost_usd) == (0.0, 4.0)
+    assert (summary.target_error, summary.target) == (0.05, "set")
+    assert summary.predicted_total_cost_usd is summary.saving is summary.estimated_error is None
+    assert summary.stop_reason is summary.classifier is summary.finished_at is None
+    assert summary.open_batch is None
+
+
+def test_a_campaign_is_followed_to_its_end(create, buy, tmp_path):
+    store = create()
+    test = buy(store, np.arange(10), purpose=Purpose.TEST)
+    store.submit_batch(test, "box")
+    store.tell(test, [0, 1, 2], [NO_LABEL, 0, 1])
+    summary = summarise(store)
+    assert summary.phase == "waiting for people"
+    assert (summary.n_test, summary.n_human, summary.n_no_label) == (2, 3, 1)
+    assert summary.human_cost_usd == summary.total_cost_usd == 0.12
+    assert summary.open_batch["batch_id"] == test
+    assert (summary.open_batch["n_told"], summary.open_batch["ticket"]) == (3, "box")
+
+    store.tell(test, np.arange(3, 10), [2] * 7)
+    store.tell(buy(store, np.arange(10, 20)), np.arange(10, 20), [0] * 10)
+    assert summarise(store).phase == "deciding"
+    run_id = start(store, "b")
+    assert summarise(store).phase == "training"
+    end(store, run_id, cost_usd=0.03)
+    summary = summarise(store)
+    assert (summary.rounds, summary.classifier, summary.saving) == (1, "b", None)
+
+    end(store, start(store, "a"), cost_usd=0.02)
+    for name, predicted in (("a", 1.5), ("b", 2.5), ("c", None)):
+        store.add_estimates(
+            0, name, {"plan": {"predicted_total_cost_usd": predicted, "estimated_error": 0.04}}
+        )
+    summary = summarise(store)
+    assert (summary.classifier, summary.rounds) == ("a", 1)
+    assert summary.predicted_total_cost_usd == 1.5
+    assert summary.saving == 1 - 1.5 / 4
+    assert summary.estimated_error == 0.04
+
+    store.add_machine_labels(
+        round=1,
+        classifier="b",
+        indices=np.arange(20, 100),
+        labels=np.zeros(80, dtype=np.int64),
+        confidence=np.ones(80),
+        fee_usd_each=0.001,
+        reason="enough",
+        details={"estimated_error": 0.03},
+    )
+    assert summarise(store).estimated_error == 0.03
+    assert summarise(store).classifier == "b"
+    store.finish(stop_reason="no gain", details={})
+    store.close()
+    with Store.open(tmp_path / "campaign", read_only=True) as reader:
+        summary = summarise(reader)
+    assert (summary.phase, summary.stop_reason) == ("done", "no gain")
+    assert (summary.n_test, summary.n_train) == (9, 10)
+    assert (summary.n_human, summary.n_machine, summary.n_unlabelled) == (20, 80, 0)
+    assert summary.human_cost_usd == 0.8
+    assert summary.training_cost_usd == 0.07
+    assert summary.machine_fee_usd == 0.08
+    assert summary.total_cost_usd == 0.95
+    assert summary.saving == 1 - 0.95 / 4
+    assert summary.estimate_kind == "point estimate, not certified"
+    assert summary.finished_at is not None
+    as_json = json.loads(json.dumps(summary.to_json()))
+    assert as_json["n_machine"] == 80
+    promised = """n_pool n_human n_machine human_cost_usd training_cost_usd total_cost_usd
+        human_only_cost_usd saving target_error estimated_error stop_reason rounds classifier"""
+    assert set(promised.split()) <= set(as_json)
+
+
+def test_only_the_latest_round_s_plans_count(create):
+    store = create()
+    for round_, predicted in ((0, 1.0), (1, 3.0)):
+        store.add_estimates(round_, "a", {"plan": {"predicted_total_cost_usd": predicted}})
+    assert summarise(store).predicted_total_cost_usd == 3.0
