@@ -1,0 +1,45 @@
+"""Decoding in threads: Pillow gives up the GIL while it works."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+from mcal.types import Progress, no_progress
+
+
+def in_threads(
+    work: Callable[[range], None],
+    count: int,
+    *,
+    chunk: int,
+    progress: Progress = no_progress,
+    words: str = "",
+) -> None:
+    """Call ``work`` on ranges that cover ``range(count)``, on every core this process may use.
+
+    The first exception is raised and the ranges not yet begun are dropped. The threads end with
+    the call, so that a process forked later (a data loader's worker) misses none.
+    """
+    ranges = [range(start, min(start + chunk, count)) for start in range(0, count, chunk)]
+    if len(ranges) <= 1:
+        for only in ranges:
+            work(only)
+            progress(1.0, words)
+        return
+    with ThreadPoolExecutor(min(_cores(), len(ranges)), "mcal-decode") as executor:
+        try:
+            futures = [executor.submit(work, part) for part in ranges]
+            for done, future in enumerate(futures, 1):
+                future.result()
+                progress(done / len(ranges), words)
+        except BaseException:
+            executor.shutdown(cancel_futures=True)
+            raise
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
