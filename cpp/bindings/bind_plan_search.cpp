@@ -1,3 +1,5 @@
+#include <pybind11/typing.h>
+
 #include "arrays.hpp"
 #include "binders.hpp"
 #include "mcal/plan_search.hpp"
@@ -5,12 +7,15 @@
 namespace mcal::bindings {
 namespace {
 
-// Values are checked by mcal.planning; here only what the core must not be given.
-py::tuple search(const py::object& n_knots_any, const py::object& error_any,
-                 const py::object& thetas_any, Index n_pool, Index n_test, Index n_train,
-                 Index n_train_max, Index batch_min, double target_error, bool per_machine_label,
-                 double price_per_label, double machine_fee, double fixed, double per_item,
-                 double per_item_squared, double per_new_item, Index surface_stride) {
+using Answer = py::typing::Tuple<PlanChoice, py::typing::Optional<PlanChoice>,
+                                 py::typing::Optional<py::array_t<double>>>;
+
+// Values are checked by mcal.planning; here only shapes and types.
+Answer search(const py::object& n_knots_any, const py::object& error_any,
+              const py::object& thetas_any, Index n_pool, Index n_test, Index n_train,
+              Index n_train_max, Index batch_min, double target_error, bool per_machine_label,
+              double price_per_label, double machine_fee, double fixed, double per_item,
+              double per_item_squared, double per_new_item, Index surface_stride) {
   const auto n_knots = as_array<Index>(n_knots_any, "n_knots", 1, "int64 of shape (K,)");
   const auto error = as_array<double>(error_any, "error", 2, "float64 of shape (T, K)");
   const auto thetas = as_array<double>(thetas_any, "thetas", 1, "float64 of shape (T,)");
