@@ -1,0 +1,54 @@
+"""From settings to a classifier; torch is imported here, on the first call."""
+
+from __future__ import annotations
+
+from mcal.settings import ClassifierSettings
+from mcal.types import Classifier, Pool
+
+__all__ = ["open_classifier"]
+
+
+def open_classifier(settings: ClassifierSettings, pool: Pool) -> Classifier:
+    """The classifier that ``settings`` describes, for the items of ``pool``.
+
+    Parameters
+    ----------
+    settings : ClassifierSettings
+        ``architecture="auto"`` takes a linear head for embeddings, for images ResNet-18 on a GPU
+        and the small network on a CPU. ``device="auto"`` takes a CUDA GPU when there is one.
+        ``epochs`` and ``batch_size`` replace the recipe's own.
+    pool : Pool
+        Only its kind and classes are looked at; no item is read.
+
+    Returns
+    -------
+    Classifier
+        Named "architecture/recipe".
+
+    Raises
+    ------
+    ValueError
+        Unknown architecture or device, or an architecture that does not fit the pool's kind.
+    MissingExtraError
+        torch, or for its architectures torchvision, is not installed.
+    """
+    from .architectures import check_architecture
+    from .devices import choose_device
+    from .recipes import recipe_for
+    from .torch_classifier import TorchClassifier
+
+    device = choose_device(settings.device)
+    architecture = settings.architecture
+    if architecture == "auto":
+        if pool.kind == "embeddings":
+            architecture = "linear"
+        else:
+            architecture = "small-cnn" if device.type == "cpu" else "resnet18"
+    check_architecture(architecture, pool.kind)
+    recipe = recipe_for(
+        settings.recipe,
+        architecture,
+        epochs=settings.epochs,
+        batch_size=settings.batch_size,
+    )
+    return TorchClassifier(architecture, recipe, device)

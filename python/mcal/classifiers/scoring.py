@@ -1,0 +1,72 @@
+"""From a trained network to scores, block by block."""
+
+from __future__ import annotations
+
+import copy
+import time
+
+import numpy as np
+
+from mcal.types import IndexArray, Progress, Scores
+
+from ._torch import nn, torch
+from .architectures import Network
+from .items import Items, Normalisation
+
+__all__ = ["fold_batch_norms", "score_items"]
+
+_REPORT_EVERY_S = 0.2
+_PIXELS_PER_BLOCK = {"cpu": 400_000, "cuda": 20_000_000}
+
+
+def fold_batch_norms(network: Network) -> Network:
+    """A copy in which a batch norm that directly follows a convolution is part of it.
+
+    Same function up to rounding, in evaluation mode, and a third less memory traffic.
+    """
+    folded = copy.deepcopy(network).eval()
+    chains = [m for m in folded.modules() if isinstance(m, nn.Sequential)]
+    for chain in chains:
+        for at, (first, second) in enumerate(zip(chain, list(chain)[1:], strict=False)):
+            if isinstance(first, nn.Conv2d) and isinstance(second, nn.BatchNorm2d):
+                chain[at] = nn.utils.fuse_conv_bn_eval(first, second)
+                chain[at + 1] = nn.Identity()
+    return folded
+
+
+def score_items(
+    network: Network,
+    items: Items,
+    normalisation: Normalisation,
+    indices: IndexArray,
+    *,
+    embeddings: bool,
+    progress: Progress,
+) -> Scores:
+    """Logits, and on request embeddings, of the items at ``indices``, in their order."""
+    n = indices.size
+    device = network.head.weight.device
+    logits = np.empty((n, network.head.out_features), np.float32)
+    embedded = np.empty((n, network.head.in_features), np.float32) if embeddings else None
+    size = max(1, _PIXELS_PER_BLOCK.get(device.type, 400_000) // _pixels(items.item_shape))
+    starts = range(0, n, size)
+    reported_at = time.monotonic()
+    with torch.inference_mode():
+        for start, block in zip(
+            starts, items.blocks(indices[s : s + size] for s in starts), strict=True
+        ):
+            with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+                features = network.embed(normalisation.apply(block))
+            rows = slice(start, start + len(block))
+            logits[rows] = network.classify(features).cpu().numpy()
+            if embedded is not None:
+                embedded[rows] = features.cpu().numpy()
+            if time.monotonic() - reported_at >= _REPORT_EVERY_S:
+                reported_at = time.monotonic()
+                progress(rows.stop / n, f"{rows.stop:,} of {n:,} items")
+    progress(1.0, f"{n:,} of {n:,} items")
+    return Scores(logits, embedded)
+
+
+def _pixels(item_shape: tuple[int, ...]) -> int:
+    return max(1, int(np.prod(item_shape[:2])))

@@ -1,0 +1,203 @@
+"""The classifier and its trained model, as the campaign sees them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from mcal.errors import ClassifierError
+from mcal.types import IndexArray, Pool, Progress, Scores, no_progress
+
+from ._torch import torch
+from .architectures import Network, build_network
+from .checkpoint import Checkpoint, read_checkpoint, write_checkpoint
+from .items import Items, Normalisation
+from .recipes import Recipe
+from .scoring import fold_batch_norms, score_items
+from .training import train_network
+
+__all__ = ["TorchClassifier", "TorchModel"]
+
+
+class TorchClassifier:
+    """An architecture and a recipe on a device; keeps the items of the last pool it saw there."""
+
+    def __init__(self, architecture: str, recipe: Recipe, device: torch.device) -> None:
+        self.name = f"{architecture}/{recipe.name}"
+        self.architecture = architecture
+        self.recipe = recipe
+        self.device = str(device)
+        self._device = device
+        self._fingerprint: str | None = None
+        self._items: Items | None = None
+
+    def train(
+        self,
+        pool: Pool,
+        indices: IndexArray,
+        labels: IndexArray,
+        *,
+        seed: int,
+        progress: Progress = no_progress,
+    ) -> TorchModel:
+        """Train from scratch on people's labels.
+
+        The same seed gives the same model on a CPU with the same number of threads. Torch's and
+        NumPy's global random states are left as they were.
+
+        Parameters
+        ----------
+        pool : Pool
+        indices : (K,) int64, K >= 1
+        labels : (K,) int64
+            In [0, C); some classes may have no example yet.
+        seed : int
+            In [0, 2**63).
+        progress : callable
+            Called at least every half second, or once a step where a step takes longer.
+
+        Raises
+        ------
+        ValueError
+            Shapes differ, no item, a label or an index out of range.
+        ClassifierError
+            The network cannot be built for these items.
+        """
+        _check_indices(indices, pool)
+        _check_labels(labels, indices, pool)
+        items = self.items_of(pool)
+        gpus = [self._device] if self._device.type == "cuda" else []
+        with torch.random.fork_rng(devices=gpus):
+            torch.manual_seed(seed)
+            network = self._network(items.item_shape, len(pool.classes))
+            train_network(
+                network,
+                self.recipe,
+                items,
+                items.normalisation(),
+                indices,
+                labels,
+                seed=seed,
+                progress=progress,
+            )
+        return TorchModel(self, network, items.normalisation(), items.item_shape, pool.classes)
+
+    def load(self, path: Path, pool: Pool) -> TorchModel:
+        """Read what ``TorchModel.save`` wrote.
+
+        Raises ``ClassifierError`` when the file cannot be read or holds another architecture,
+        recipe, set of classes or shape of items than this classifier and ``pool`` have.
+        """
+        items = self.items_of(pool)
+        saved = read_checkpoint(path)
+        saved.check(path, classifier=self.name, classes=pool.classes, item_shape=items.item_shape)
+        with torch.random.fork_rng(devices=[]):
+            network = self._network(items.item_shape, len(pool.classes))
+        try:
+            network.load_state_dict(saved.weights)
+        except RuntimeError as error:
+            raise ClassifierError(f"{path}: the weights do not fit {self.name}") from error
+        return TorchModel(
+            self,
+            network.eval(),
+            Normalisation(saved.mean.to(self._device), saved.std.to(self._device)),
+            items.item_shape,
+            pool.classes,
+        )
+
+    def items_of(self, pool: Pool) -> Items:
+        """The items of ``pool`` on this device, those of an earlier call if it is the same pool."""
+        if self._items is None or self._fingerprint != pool.fingerprint:
+            self._items = None  # frees the old ones first
+            self._items = Items(pool, self._device)
+            self._fingerprint = pool.fingerprint
+        return self._items
+
+    def _network(self, item_shape: tuple[int, ...], n_classes: int) -> Network:
+        try:
+            network = build_network(self.architecture, item_shape, n_classes)
+        except (RuntimeError, TypeError) as error:
+            raise ClassifierError(
+                f"{self.architecture} cannot be built for items of shape {item_shape}: {error}"
+            ) from error
+        return network.to(self._device).to(memory_format=torch.channels_last)
+
+
+class TorchModel:
+    """A trained network and what it must be fed."""
+
+    def __init__(
+        self,
+        classifier: TorchClassifier,
+        network: Network,
+        normalisation: Normalisation,
+        item_shape: tuple[int, ...],
+        classes: tuple[str, ...],
+    ) -> None:
+        self._classifier = classifier
+        self._network = network
+        self._folded = fold_batch_norms(network)
+        self._normalisation = normalisation
+        self._item_shape = item_shape
+        self._classes = classes
+
+    def score(
+        self,
+        pool: Pool,
+        indices: IndexArray,
+        *,
+        embeddings: bool = False,
+        progress: Progress = no_progress,
+    ) -> Scores:
+        """Logits (K, C) float32, and on request embeddings (K, D) float32, row for row.
+
+        Reads the pool block by block. Raises ``ValueError`` for an index out of range.
+        """
+        _check_indices(indices, pool)
+        return score_items(
+            self._folded,
+            self._classifier.items_of(pool),
+            self._normalisation,
+            indices,
+            embeddings=embeddings,
+            progress=progress,
+        )
+
+    def save(self, path: Path) -> None:
+        """Write one file that ``TorchClassifier.load`` reads; whole or not at all."""
+        write_checkpoint(
+            path,
+            Checkpoint(
+                classifier=self._classifier.name,
+                classes=self._classes,
+                item_shape=self._item_shape,
+                mean=self._normalisation.mean,
+                std=self._normalisation.std,
+                weights=self._network.state_dict(),
+            ),
+        )
+
+
+def _check_indices(indices: IndexArray, pool: Pool) -> None:
+    if indices.ndim != 1 or indices.dtype != np.int64:
+        raise ValueError(f"indices: expected (K,) int64, found {indices.shape} {indices.dtype}")
+    if indices.size and not (indices.min() >= 0 and indices.max() < pool.n_pool):
+        raise ValueError(
+            f"indices: expected rows in [0, {pool.n_pool}), "
+            f"found {indices.min()} to {indices.max()}"
+        )
+
+
+def _check_labels(labels: IndexArray, indices: IndexArray, pool: Pool) -> None:
+    n_classes = len(pool.classes)
+    if labels.shape != indices.shape or labels.dtype != np.int64:
+        raise ValueError(
+            f"labels: expected {indices.shape} int64, found {labels.shape} {labels.dtype}"
+        )
+    if not labels.size:
+        raise ValueError("labels: expected at least one, found none")
+    if not (labels.min() >= 0 and labels.max() < n_classes):
+        raise ValueError(
+            f"labels: expected classes in [0, {n_classes}), found {labels.min()} to {labels.max()}"
+        )

@@ -1,0 +1,77 @@
+"""Names, devices, and the import that is put off."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mcal.classifiers import open_classifier
+from mcal.errors import MissingExtraError
+from mcal.settings import ClassifierSettings
+
+torch = pytest.importorskip("torch")
+
+
+def test_auto_goes_by_pool_and_device(images: Any, vectors: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    classifier = open_classifier(ClassifierSettings(), images[0])
+    assert (classifier.name, classifier.device) == ("small-cnn/fast", "cpu")
+    assert open_classifier(ClassifierSettings(), vectors[0]).name == "linear/fast"
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    classifier = open_classifier(ClassifierSettings(recipe="paper"), images[0])
+    assert (classifier.name, classifier.device) == ("resnet18/paper", "cuda")
+    assert open_classifier(ClassifierSettings(), vectors[0]).name == "linear/fast"
+
+
+@pytest.mark.parametrize(
+    ("architecture", "which", "message"),
+    [
+        ("resnet19", "images", "resnet18.*found 'resnet19'"),
+        ("smallcnn", "images", "small-cnn"),
+        ("????", "images", "a torchvision classification model"),
+        ("linear", "images", "'linear' for embeddings"),
+        ("cnn18", "vectors", "'linear' for embeddings"),
+        ("fasterrcnn_resnet50_fpn", "images", "found 'fasterrcnn_resnet50_fpn'"),
+    ],
+)
+def test_an_architecture_that_is_none_is_refused(
+    architecture: str, which: str, message: str, request: pytest.FixtureRequest
+) -> None:
+    pool, _ = request.getfixturevalue(which)
+    with pytest.raises(ValueError, match=f"architecture: expected .*{message}"):
+        open_classifier(ClassifierSettings(architecture=architecture), pool)
+
+
+@pytest.mark.parametrize("device", ["gpu", "cuda:77", "", "xla"])
+def test_a_device_that_is_none_is_refused(images: Any, device: str) -> None:
+    with pytest.raises(ValueError, match="device: expected"):
+        open_classifier(ClassifierSettings(device=device), images[0])
+
+
+def test_torch_is_imported_by_the_first_classifier_only() -> None:
+    code = "import sys, mcal.classifiers; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_without_torch_the_extra_is_named(images: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [n for n in sys.modules if n.startswith("mcal.classifiers.")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(MissingExtraError, match=r"mcal\[torch\]"):
+        open_classifier(ClassifierSettings(), images[0])
+
+
+def test_without_torchvision_our_own_networks_still_work(
+    images: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "torchvision", None)
+    with pytest.raises(MissingExtraError, match=r"torchvision.*mcal\[torch\]"):
+        open_classifier(ClassifierSettings(architecture="resnet18"), images[0])
+    pool, labels = images
+    settings = ClassifierSettings(architecture="cnn18", epochs=1, device="cpu")
+    model = open_classifier(settings, pool).train(pool, np.arange(4), labels[:4], seed=0)
+    assert model.score(pool, np.arange(3)).logits.shape == (3, 3)
