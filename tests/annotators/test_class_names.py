@@ -1,4 +1,5 @@
 import pytest
+
 from mcal.annotators.class_names import ClassNames
 from mcal.types import NO_LABEL
 

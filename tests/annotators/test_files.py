@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from mcal.annotators import FilesAnnotator
 from mcal.errors import AnnotatorError
 from mcal.testing import AnnotatorContract

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from mcal.annotators import read_label_file
 from mcal.errors import AnnotatorError
 from mcal.types import NO_LABEL

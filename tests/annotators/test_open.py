@@ -2,6 +2,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from mcal.annotators import FilesAnnotator, OracleAnnotator, open_annotator
 from mcal.settings import AnnotatorSettings
 from mcal.types import Batch, IndexArray, Purpose

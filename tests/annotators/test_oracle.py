@@ -3,6 +3,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
+
 from mcal.annotators import OracleAnnotator
 from mcal.testing import AnnotatorContract
 from mcal.types import NO_LABEL, Annotator, Batch, Purpose

@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+
 from mcal.annotators.sheet import read_sheet, safe_cell, write_sheet
 from mcal.errors import AnnotatorError
 

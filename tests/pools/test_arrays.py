@@ -3,6 +3,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
+
 from mcal.errors import PoolError
 from mcal.pools import ArrayPool, EmbeddingPool, open_array
 from mcal.testing import PoolContract

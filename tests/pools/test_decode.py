@@ -8,8 +8,9 @@ import numpy.typing as npt
 import pytest
 
 pytest.importorskip("PIL")
-from mcal.pools.decode import check_image, decode_image
 from PIL import Image, ImageOps
+
+from mcal.pools.decode import check_image, decode_image
 
 
 def picture(width: int, height: int) -> Image.Image:

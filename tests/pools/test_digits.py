@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from mcal.errors import SettingsError
 from mcal.pools import open_pool, read_truth
 from mcal.settings import PoolSettings

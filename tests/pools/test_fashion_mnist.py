@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
+
 from mcal.errors import PoolError
 from mcal.pools import fashion_mnist, find_fashion_mnist, open_pool, read_truth
 from mcal.settings import PoolSettings

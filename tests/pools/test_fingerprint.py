@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from mcal.pools import fingerprint
 from mcal.pools.fingerprint import array_fingerprint, files_fingerprint
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from mcal.errors import PoolError
 from mcal.pools.idx import read_idx
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from mcal.errors import PoolError
 from mcal.pools import ImageFolderPool, open_pool
 from mcal.pools.image_folder import list_files

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from mcal.errors import MissingExtraError, PoolError, SettingsError
 from mcal.pools import open_pool, read_truth
 from mcal.settings import PoolSettings

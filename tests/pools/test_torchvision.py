@@ -6,6 +6,7 @@ from urllib.error import URLError
 
 import numpy as np
 import pytest
+
 from mcal.errors import PoolError, SettingsError
 from mcal.pools import open_pool, read_truth
 from mcal.settings import PoolSettings
@@ -13,9 +14,10 @@ from mcal.testing import PoolContract
 from mcal.types import Pool
 
 pytest.importorskip("torchvision")
-from mcal.pools.torchvision import list_image_tree
 from PIL import Image
 from torchvision import datasets
+
+from mcal.pools.torchvision import list_image_tree
 
 
 def write_tree(root: Path, shade: int = 7) -> None:
