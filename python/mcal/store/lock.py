@@ -22,7 +22,7 @@ class WriterLock:
 
     The holder has a file of its own because some versions of filelock empty the lock file while
     they try to lock it. The folder must be on a disk that supports locks (not on every network
-    drive).
+    drive). Forked children share the lock: if the writer is killed, it is free when they are gone.
     """
 
     def __init__(self, folder: Path) -> None:
