@@ -79,6 +79,7 @@ class Search {
 
   // Brings `best` up to date with [begin, end), given that the first n_held thetas hold there.
   void visit(Piece piece, Index begin, Index end, Index n_held, PlanChoice& best) const {
+    if (choice(piece, begin, n_thetas_).cost_usd >= best.cost_usd) return;  // even if all hold
     for (; n_held < n_thetas_; ++n_held) {
       const double e_begin = error(piece, n_held, begin);
       const double e_last = error(piece, n_held, end - 1);
