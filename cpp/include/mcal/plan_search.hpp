@@ -14,8 +14,8 @@
 // Exact without visiting every n: where the same theta holds over a range of n, both terms of C
 // can only rise with n, so the first n of the range wins; and a range is proved to be such by its
 // two ends, because S falls and error is linear in between. A range is skipped when it could not
-// win even if every theta held. Every step is monotone in floating
-// point too, so the answer is bit for bit that of the exhaustive search.
+// win even if every theta held. Every step is monotone in floating point too, so the answer is bit
+// for bit that of the exhaustive search.
 #pragma once
 
 #include <span>
