@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import textwrap
+import time
 
 import numpy as np
 import pytest
@@ -354,3 +355,46 @@ def test_nothing_told_is_lost_when_the_process_is_killed_at_any_moment(create, b
         store.tell(batch_id, items, items % 3)
         assert store.batches()[0].status == "closed"
         assert store.spend()["labels"] == 3000 * 33_333_333 / 1e9
+
+
+MACHINE = """
+import sys
+from pathlib import Path
+import numpy as np
+from mcal.store import Store
+store = Store.open(Path(sys.argv[1]))
+print("ready", flush=True)
+store.add_machine_labels(round=0, classifier="a", indices=np.arange(100_000),
+    labels=np.zeros(100_000, np.int64), confidence=np.ones(100_000), fee_usd_each=0.001,
+    reason="", details={})
+print("told", flush=True)
+"""
+
+
+def test_machine_labels_are_all_there_or_none_when_the_process_is_killed(create, tmp_path):
+    folder = tmp_path / "campaign"
+    create(n_pool=100_000).close()
+    for wait_s in (0.0, 0.05, 0.2, None):
+        child = subprocess.Popen(
+            [sys.executable, "-c", MACHINE, str(folder)], stdout=subprocess.PIPE, text=True
+        )
+        assert child.stdout is not None
+        assert child.stdout.readline() == "ready\n"
+        if wait_s is None:
+            child.stdout.readline()
+        else:
+            time.sleep(wait_s)
+        child.kill()
+        child.stdout.close()
+        child.wait()
+        with Store.open(folder) as store:
+            machine = store.machine_labels()
+            if machine is None:
+                assert store.spend()["machine_fee"] == 0.0
+                assert store.actions() == []
+                continue
+            assert len(machine.indices) == 100_000
+            assert store.spend()["machine_fee"] == 100.0
+            assert len(store.actions()) == 1
+            break
+    assert machine is not None

@@ -70,7 +70,11 @@ class Database:
         """A private copy, which may be changed without touching the file."""
         with _errors(self.name):
             connection = sqlite3.connect(":memory:", isolation_level=None)
-            self._connection.backup(connection)
+            try:
+                self._connection.backup(connection)
+            except BaseException:
+                connection.close()
+                raise
         return Database(connection, self.name, read_only=True)
 
     def close(self) -> None:

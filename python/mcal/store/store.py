@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -82,35 +83,25 @@ class Store(Purchases, Trainings, Decisions):
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StoreError(f"{folder}: cannot be made: {error}") from error
-        lock = WriterLock(folder)
-        lock.acquire()
-        try:
-            database = Database.open_writer(folder / FILE_NAME)
-            try:
-                with database.transaction():
-                    migrate(database, MIGRATIONS)
-                    if database.rows("SELECT 1 FROM campaign"):
-                        raise StoreError(f"{folder}: expected no campaign, found one")
-                    database.execute(
-                        "INSERT INTO campaign VALUES (1, ?, ?, ?, ?, ?, ?, ?)",
-                        (
-                            settings_json,
-                            n_pool,
-                            json.dumps(list(classes), ensure_ascii=False),
-                            pool_kind,
-                            pool_fingerprint,
-                            __version__,
-                            utc_now(),
-                        ),
-                    )
-                    database.execute_many("INSERT INTO broken_items VALUES (?, ?)", broken.items())
-                return cls(database, lock, _read_campaign(database))
-            except BaseException:
-                database.close()
-                raise
-        except BaseException:
-            lock.release()
-            raise
+        with _opened_to_write(folder) as (database, lock):
+            with database.transaction():
+                migrate(database, MIGRATIONS)
+                if database.rows("SELECT 1 FROM campaign"):
+                    raise StoreError(f"{folder}: expected no campaign, found one")
+                database.execute(
+                    "INSERT INTO campaign VALUES (1, ?, ?, ?, ?, ?, ?, ?)",
+                    (
+                        settings_json,
+                        n_pool,
+                        json.dumps(list(classes), ensure_ascii=False),
+                        pool_kind,
+                        pool_fingerprint,
+                        __version__,
+                        utc_now(),
+                    ),
+                )
+                database.execute_many("INSERT INTO broken_items VALUES (?, ?)", broken.items())
+            return cls(database, lock, _read_campaign(database))
 
     @classmethod
     def open(cls, folder: Path, *, read_only: bool = False) -> Self:
@@ -130,7 +121,13 @@ class Store(Purchases, Trainings, Decisions):
         path = folder / FILE_NAME
         if not path.is_file():
             raise StoreError(f"{folder}: expected a campaign ({FILE_NAME}), found none")
-        return cls._open_reader(path) if read_only else cls._open_writer(folder, path)
+        if read_only:
+            return cls._open_reader(path)
+        with _opened_to_write(folder) as (database, lock):
+            migrate(database, MIGRATIONS)
+            store = cls(database, lock, _read_campaign(database))
+            store._interrupt_open_runs()
+            return store
 
     @classmethod
     def _open_reader(cls, path: Path) -> Self:
@@ -144,24 +141,6 @@ class Store(Purchases, Trainings, Decisions):
             return cls(database, None, _read_campaign(database))
         except BaseException:
             database.close()
-            raise
-
-    @classmethod
-    def _open_writer(cls, folder: Path, path: Path) -> Self:
-        lock = WriterLock(folder)
-        lock.acquire()
-        try:
-            database = Database.open_writer(path)
-            try:
-                migrate(database, MIGRATIONS)
-                store = cls(database, lock, _read_campaign(database))
-                store._interrupt_open_runs()
-                return store
-            except BaseException:
-                database.close()
-                raise
-        except BaseException:
-            lock.release()
             raise
 
     def close(self) -> None:
@@ -180,6 +159,19 @@ class Store(Purchases, Trainings, Decisions):
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+@contextmanager
+def _opened_to_write(folder: Path) -> Iterator[tuple[Database, WriterLock]]:
+    """The locked folder's file; both are given back if what follows fails."""
+    with ExitStack() as on_failure:
+        lock = WriterLock(folder)
+        lock.acquire()
+        on_failure.callback(lock.release)
+        database = Database.open_writer(folder / FILE_NAME)
+        on_failure.callback(database.close)
+        yield database, lock
+        on_failure.pop_all()
 
 
 def _read_campaign(database: Database) -> CampaignRecord:
