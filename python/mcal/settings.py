@@ -48,7 +48,8 @@ class PoolSettings(_Model):
     image_size: Annotated[int, Field(ge=8, le=1024)] = 224
     """Height and width that images of a folder are brought to."""
     limit: Annotated[int, Field(ge=1)] | None = None
-    """Keep only the first so many items."""
+    """Keep only so many items: the first of an array, of embeddings and of an image folder, a fixed
+    random choice of the others."""
 
 
 class AnnotatorSettings(_Model):
