@@ -1,3 +1,4 @@
+import errno
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -91,6 +92,21 @@ def test_a_file_that_may_not_be_read_is_broken(tmp_path: Path) -> None:
     write_image(tmp_path / "b.png")
     (tmp_path / "a.png").chmod(0)
     assert ImageFolderPool(tmp_path, CLASSES, 8).broken() == {0: "Permission denied"}
+
+
+@pytest.mark.parametrize("fault", [OSError(errno.EMFILE, "Too many open files"), MemoryError()])
+def test_a_failing_system_makes_no_file_a_broken_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: Exception
+) -> None:
+    def fail(path: str) -> None:
+        raise fault
+
+    write_image(tmp_path / "in" / "a.png")
+    monkeypatch.setattr("mcal.pools.decode.check_image", fail)
+    with pytest.raises(PoolError, match=r"a\.png: cannot be read now") as caught:
+        ImageFolderPool(tmp_path / "in", CLASSES, 8, cache=tmp_path / "cache")
+    assert caught.value.__cause__ is fault
+    assert not (tmp_path / "cache").exists()
 
 
 def test_a_name_that_is_no_text_is_written_in_escapes(tmp_path: Path) -> None:

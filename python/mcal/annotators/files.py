@@ -155,14 +155,15 @@ class _Reading:
         self._items = dict(zip(indices, self.batch.item_names, strict=True))
 
     def add(self, file: Path) -> None:
+        folder, name = file.parent.name, file.name
         try:
             rows = read_sheet(file, _COLUMNS)
         except AnnotatorError as error:
-            self.problems.append(f"{file.parent.name}/{error}.")
+            self.problems.append(f"{folder}/{error}.")
             return
         for row in rows:
             if row.cells["label"]:
-                self._add_row(row, f"{file.parent.name}/{file.name}, line {row.line}")
+                self._add_row(row, f"{folder}/{name}, line {row.line}")
 
     def _add_row(self, row: Row, place: str) -> None:
         number = as_number(row.cells["index"])
@@ -218,7 +219,7 @@ def _same_order(found: list[Row], rows: list[tuple[str, str, str]]) -> bool:
 
 def _same_cell(found: str, item: str) -> bool:
     """Whether a cell still names the item, after what spreadsheets do to cells."""
-    if folded(found) in (folded(item), folded(safe_cell(item))):
+    if found == item or folded(found) in (folded(item), folded(safe_cell(item))):
         return True
     number = as_number(found)
     return number is not None and number == as_number(item)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -20,6 +21,10 @@ from .fingerprint import files_fingerprint
 from .threads import in_threads
 
 _NO_IMAGES_OF_ANYONE = frozenset({"thumbs.db", "desktop.ini", "__macosx"})
+# Calling a sound file broken for one of these would send it to people, and the cache would keep it.
+_NOT_THE_FILE_S_FAULT = frozenset(
+    {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ESTALE, errno.ETIMEDOUT}
+)
 _VERIFY_CHUNK = 64
 _READ_CHUNK = 8
 
@@ -50,7 +55,7 @@ class ImageFolderPool:
     Raises
     ------
     PoolError
-        The folder is not there or holds no file.
+        The folder is not there or holds no file, or the system, not a file, fails while checking.
     ValueError
         Classes or image_size that do not fit.
     MissingExtraError
@@ -160,6 +165,10 @@ class ImageFolderPool:
                 try:
                     self._decode.check_image(path)
                 except Exception as error:
+                    if isinstance(error, MemoryError) or (
+                        isinstance(error, OSError) and error.errno in _NOT_THE_FILE_S_FAULT
+                    ):
+                        raise PoolError(f"{path}: cannot be read now: {error}") from error
                     broken[index] = self._decode.unreadable_because(error, path)
 
         in_threads(
