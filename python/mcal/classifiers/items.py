@@ -45,14 +45,13 @@ class Items:
     def __init__(self, pool: Pool, device: torch.device) -> None:
         self._pool = pool
         self._device = device
-        first = pool.read(np.zeros(1, np.int64))
-        self.item_shape: tuple[int, ...] = first.shape[1:]
+        first = self._read(np.zeros(1, np.int64))
+        self.item_shape = tuple(first.shape[1:])
         self._normalisation: Normalisation | None = None
         self._kept: torch.Tensor | None = None
         self._has = np.zeros(0, np.bool_)
         if first.nbytes * pool.n_pool <= _RESIDENT_SHARE * free_bytes(device):
-            kind = torch.from_numpy(first).dtype
-            self._kept = torch.empty((pool.n_pool, *self.item_shape), dtype=kind, device=device)
+            self._kept = first.new_empty((pool.n_pool, *self.item_shape))
             self._has = np.zeros(pool.n_pool, np.bool_)
 
     def blocks(self, indices: Iterable[IndexArray]) -> Iterator[torch.Tensor]:

@@ -21,6 +21,7 @@ class Recipe:
     weight_decay: float
     schedule: Literal["one-cycle", "steps"]
     min_steps: int  # few labels get more epochs, or the network would hardly move
+    label_smoothing: float
     shift_share: float  # of the shorter side, by which images are shifted at most
     flip: bool
 
@@ -50,26 +51,35 @@ _PAPER = Recipe(
     weight_decay=5e-4,
     schedule="steps",
     min_steps=0,
+    label_smoothing=0.0,
     shift_share=0.125,
     flip=True,
 )
+# Measured on Fashion-MNIST with the small network: no mirroring, which costs 1 % of the pool in
+# few epochs (and letters and digits are not symmetric); label smoothing wins 0.5 %.
 _FAST = Recipe(
     name="fast",
-    epochs=10,
+    epochs=7,
     batch_size=128,
-    optimizer="adamw",
-    peak_rate=5e-3,
-    weight_decay=0.05,
+    optimizer="sgd",
+    peak_rate=0.3,
+    weight_decay=5e-4,
     schedule="one-cycle",
     min_steps=300,
+    label_smoothing=0.1,
     shift_share=0.04,
-    flip=True,
+    flip=False,
 )
-# AdamW at this rate wants narrow networks; the deep ones take the usual rates of SGD.
-_FAST_DEEP = replace(
-    _FAST, epochs=15, optimizer="sgd", peak_rate=0.1, weight_decay=5e-4, shift_share=0.125
+_FAST_DEEP = replace(_FAST, epochs=15, peak_rate=0.1, shift_share=0.125, flip=True)
+_FAST_LINEAR = replace(
+    _FAST,
+    epochs=20,
+    batch_size=256,
+    optimizer="adamw",
+    peak_rate=0.02,
+    weight_decay=0.05,
+    label_smoothing=0.0,
 )
-_FAST_LINEAR = replace(_FAST, epochs=20, batch_size=256, peak_rate=0.02)
 
 
 def recipe_for(

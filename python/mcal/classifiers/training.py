@@ -15,7 +15,7 @@ from .architectures import Network
 from .items import Items, Normalisation
 from .recipes import Recipe
 
-__all__ = ["augment", "train_network"]
+__all__ = ["augment", "train_network", "training_batches"]
 
 _REPORT_EVERY_S = 0.2
 
@@ -34,7 +34,7 @@ def train_network(
     """Train ``network`` where it is, in place, and leave it in evaluation mode."""
     device = network.head.weight.device
     steps = recipe.step_count(indices.size)
-    to_read, to_learn = tee(_batches(indices.size, recipe.batch_size, steps, seed))
+    to_read, to_learn = tee(training_batches(indices.size, recipe.batch_size, steps, seed))
     blocks = items.blocks(indices[positions] for positions in to_read)
     chance = torch.Generator(device).manual_seed(seed)
     optimizer = _optimizer(network, recipe)
@@ -47,7 +47,7 @@ def train_network(
         targets = torch.from_numpy(labels[positions]).to(device)
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
             logits = network(batch)
-        loss = nn.functional.cross_entropy(logits, targets)
+        loss = nn.functional.cross_entropy(logits, targets, label_smoothing=recipe.label_smoothing)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
@@ -81,7 +81,7 @@ def augment(block: torch.Tensor, recipe: Recipe, chance: torch.Generator) -> tor
     return block[each[:, None, None], rows[:, :, None], columns[:, None, :]]
 
 
-def _batches(n: int, batch_size: int, steps: int, seed: int) -> Iterator[IndexArray]:
+def training_batches(n: int, batch_size: int, steps: int, seed: int) -> Iterator[IndexArray]:
     """Positions of each step's items: shuffled anew each epoch, the remainder left out.
 
     At least two items a step, the same one twice if need be: batch norm asks for it.

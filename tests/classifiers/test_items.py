@@ -1,0 +1,89 @@
+"""Reading ahead, keeping, normalising."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from mcal.classifiers import items as items_module  # noqa: E402
+from mcal.classifiers.items import Items  # noqa: E402
+
+CPU = torch.device("cpu")
+BLOCKS = [[3, 1], [1, 1, 250], [], [299, 0, 3], [0], [3, 250]]
+
+
+@pytest.mark.parametrize("free", [0, 10**9])
+@pytest.mark.parametrize("which", ["images", "vectors"])
+def test_blocks_are_the_pool_s_items(
+    which: str, free: int, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool, _ = request.getfixturevalue(which)
+    monkeypatch.setattr(items_module, "free_bytes", lambda device: free)
+    items = Items(pool, CPU)
+    blocks = [np.array(b, np.int64) for b in BLOCKS]
+    for _ in range(2):
+        found = list(items.blocks(blocks))
+        assert len(found) == len(blocks)
+        for block, tensor in zip(blocks, found, strict=True):
+            np.testing.assert_array_equal(tensor.numpy(), pool.items[block])
+    kept = free > 0
+    # one to see the shape; 1, 3, 250, 299 and 0 once, or every block every time
+    assert pool.n_read == 1 + (5 if kept else 2 * sum(map(len, BLOCKS)))
+
+
+def test_a_quarter_of_the_memory_is_the_limit(images: Any, monkeypatch: Any) -> None:
+    pool, _ = images
+    wanted = pool.items.nbytes
+    everything = [np.arange(300)]
+    for free, again in ((4 * wanted, 0), (4 * wanted - 1, 300)):
+        monkeypatch.setattr(items_module, "free_bytes", lambda device, free=free: free)
+        items = Items(pool, CPU)
+        list(items.blocks(everything))
+        before = pool.n_read
+        list(items.blocks(everything))
+        assert pool.n_read - before == again
+
+
+def test_a_pool_that_fails_is_heard(images: Any) -> None:
+    pool, _ = images
+    items = Items(pool, CPU)
+
+    def broken(indices: Any) -> Any:
+        raise OSError("gone")
+
+    pool.read = broken
+    with pytest.raises(OSError, match="gone"):
+        list(items.blocks([np.arange(3), np.arange(5)]))
+
+
+def test_what_a_pool_returns_is_never_written_to(images: Any) -> None:
+    pool, _ = images
+    pool.items.flags.writeable = False
+    pool.read = lambda indices: pool.items[indices[0] : indices[-1] + 1]  # a view
+    (block,) = Items(pool, CPU).blocks([np.arange(4)])
+    block += 1
+    (again,) = Items(pool, CPU).blocks([np.arange(4)])
+    np.testing.assert_array_equal(again.numpy(), pool.items[:4])
+
+
+@pytest.mark.parametrize("which", ["images", "vectors"])
+def test_normalised_items_have_mean_0_and_deviation_1(
+    which: str, request: pytest.FixtureRequest
+) -> None:
+    pool, _ = request.getfixturevalue(which)
+    items = Items(pool, CPU)
+    (block,) = items.blocks([np.arange(300)])
+    found = items.normalisation().apply(block)
+    axes = tuple(range(pool.items.ndim - 1))
+    flat = pool.items.astype(np.float64)
+    constant = flat.std(axes) == 0
+    expected = (flat - flat.mean(axes)) / np.where(constant, 1, flat.std(axes))
+    if which == "images":
+        assert found.is_contiguous(memory_format=torch.channels_last)
+        expected = expected.transpose(0, 3, 1, 2)
+    assert found.dtype == torch.float32
+    np.testing.assert_allclose(found.numpy(), expected, atol=1e-4)
