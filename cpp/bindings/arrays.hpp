@@ -45,6 +45,52 @@ py::array_t<T, py::array::c_style> as_array(const py::object& value, std::string
   return py::array_t<T, py::array::c_style | py::array::forcecast>(any);
 }
 
+// The array that NumPy makes of `value`, if it has `ndim` dimensions and one of the dtypes `T...`
+// exactly.
+template <class... T>
+py::array as_exactly(const py::object& value, std::string_view name, int ndim,
+                     std::string_view expected) {
+  py::array any = py::array::ensure(value);
+  if (!any) {
+    PyErr_Clear();
+    fail(name, expected, py::str(py::type::of(value)).template cast<std::string>());
+  }
+  if (any.ndim() != ndim || !(py::isinstance<py::array_t<T>>(any) || ...)) {
+    fail(name, expected, describe(any));
+  }
+  return any;
+}
+
+// A matrix of T as it lies in memory when its rows are contiguous and aligned, whatever the step
+// from one to the next; otherwise a copy. `owner` keeps the memory of `view`.
+template <class T>
+struct Rows {
+  py::array owner;
+  MatrixView<const T> view;
+};
+
+template <class T>
+Rows<T> rows_of(const py::array& a) {
+  constexpr auto item = static_cast<py::ssize_t>(sizeof(T));
+  const bool aligned = a.attr("flags").attr("aligned").template cast<bool>();
+  if (a.strides(1) == item && a.strides(0) % item == 0 && aligned) {
+    return {a, {static_cast<const T*>(a.data()), a.shape(0), a.shape(1), a.strides(0) / item}};
+  }
+  const py::array_t<T, py::array::c_style | py::array::forcecast> copy(a);
+  return {copy, {copy.data(), copy.shape(0), copy.shape(1), copy.shape(1)}};
+}
+
+// A Python integer, or what acts as one.
+inline Index as_integer(const py::object& value, std::string_view name, std::string_view expected) {
+  const auto integer = py::reinterpret_steal<py::object>(PyNumber_Index(value.ptr()));
+  const Index result = integer ? PyLong_AsLongLong(integer.ptr()) : -1;
+  if (PyErr_Occurred()) {
+    PyErr_Clear();
+    fail(name, expected, py::repr(value).cast<std::string>());
+  }
+  return result;
+}
+
 template <class T>
 std::span<const T> span_of(const py::array_t<T, py::array::c_style>& a) {
   return {a.data(), static_cast<std::size_t>(a.size())};

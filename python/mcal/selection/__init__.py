@@ -1,3 +1,16 @@
 """Which items the model is sure of, and which ones people should label next."""
 
 from __future__ import annotations
+
+from .smallest_k import largest_k, smallest_k
+from .uncertainty import Uncertainty, entropy, least_confidence, margin, uncertainty
+
+__all__ = [
+    "Uncertainty",
+    "entropy",
+    "largest_k",
+    "least_confidence",
+    "margin",
+    "smallest_k",
+    "uncertainty",
+]
