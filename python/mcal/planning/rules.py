@@ -22,7 +22,8 @@ def is_stable(
     True when C* and B_opt each moved by less than ``tolerance`` of their new value and theta, a
     share already, by less than ``tolerance``; or when the interval of C* is narrower than
     ``tolerance`` of C*. The paper looks at C* only, which is flat around its minimum while B_opt
-    and theta still wander.
+    and theta still wander. A plan to stop is held to C* alone when the last plan did not want to
+    go further: its B_opt is |B|, which has grown since.
 
     Parameters
     ----------
@@ -51,9 +52,12 @@ def is_stable(
     if previous is None:
         return False
     cost_moved = abs(plan.total_cost_usd - previous.total_cost_usd)
+    cost_settled = cost_moved < tolerance * plan.total_cost_usd
+    if plan.n_steps == 0 and previous.n_train <= plan.n_train:
+        return cost_settled
     n_moved = abs(plan.n_train - previous.n_train)
     return (
-        cost_moved < tolerance * plan.total_cost_usd
+        cost_settled
         and n_moved < tolerance * plan.n_train
         and abs(plan.theta - previous.theta) < tolerance
     )

@@ -44,6 +44,19 @@ class Store(Purchases, Trainings, Decisions):
         self._n_classes = len(campaign.classes)
         self._fingerprint = campaign.pool_fingerprint
 
+    @staticmethod
+    def exists(folder: Path) -> bool:
+        """Whether a campaign has begun in ``folder``; a file cut short before that is none."""
+        path = folder / FILE_NAME
+        if not path.is_file():
+            return False
+        database = Database.open_reader(path)
+        try:
+            named = database.rows("SELECT 1 FROM sqlite_master WHERE name = 'campaign'")
+            return bool(named and database.rows("SELECT 1 FROM campaign"))
+        finally:
+            database.close()
+
     @classmethod
     def create(
         cls,

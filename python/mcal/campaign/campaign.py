@@ -1,0 +1,332 @@
+"""The campaign: the only room that joins people, models, the store and the numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+
+from ..errors import PoolError
+from ..settings import Settings
+from ..store import CampaignSummary, Store, summarise
+from ..types import (
+    Annotator,
+    Batch,
+    Classifier,
+    IndexArray,
+    Pool,
+    Progress,
+)
+from .decide import Verdict, first_batch_size
+from .estimate import n_test_items
+from .facts import Facts
+from .moves import Move, next_move, round_of
+from .opening import check_same_settings, open_parts
+from .result import CampaignResult, read_result
+from .steps import OnEvent, Steps
+from .training import Trainer
+
+__all__ = ["Campaign"]
+
+
+class Campaign:
+    """Label a whole pool, people and machine together.
+
+    A campaign lives in a folder whose store is the only truth: a process may be killed at any
+    moment, and ``open`` goes on from what was recorded. Nothing is bought twice.
+
+    Use ``create`` or ``open``, then ``run``; or, with people of your own, ``ask`` for the items
+    to label, ``tell`` the labels, and ``step`` in between.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        pool: Pool,
+        annotator: Annotator | None,
+        classifiers: Sequence[Classifier],
+        settings: Settings,
+        folder: Path,
+    ) -> None:
+        self.pool, self.annotator, self.settings, self.folder = pool, annotator, settings, folder
+        self._store = store
+        self._classifiers = {c.name: c for c in classifiers}
+        self._facts = Facts(store, tuple(self._classifiers))
+        self._steps = Steps(
+            store,
+            self._facts,
+            Trainer(store, pool, folder, settings.prices, settings.selection),
+            pool=pool,
+            annotator=annotator,
+            classifiers=self._classifiers,
+            settings=settings,
+        )
+
+    @classmethod
+    def create(
+        cls,
+        folder: str | Path,
+        *,
+        pool: Pool,
+        classifiers: Sequence[Classifier] | None = None,
+        annotator: Annotator | None = None,
+        settings: Settings | None = None,
+    ) -> Self:
+        """Begin a campaign in a folder of its own.
+
+        Parameters
+        ----------
+        folder : path
+            Made if need be; must hold no campaign yet.
+        pool : Pool
+            The items; at least 20, at least two classes.
+        classifiers : sequence of Classifier, optional
+            Candidates; default those of ``settings.classifier`` (needs torch).
+        annotator : Annotator, optional
+            Without one, answer ``ask`` with ``tell``.
+        settings : Settings, optional
+            Target, prices, rules. Default: 5 % error at $0.04 a label.
+
+        Raises
+        ------
+        ValueError
+            On a pool too small for its test set and first batch.
+        StoreError
+            When the folder holds a campaign.
+        """
+        settings = settings or Settings()
+        _check_pool(pool, settings)
+        folder = Path(folder)
+        candidates = _candidates(classifiers, settings, pool)
+        store = Store.create(
+            folder,
+            settings_json=settings.model_dump_json(),
+            n_pool=pool.n_pool,
+            classes=pool.classes,
+            pool_kind=pool.kind,
+            pool_fingerprint=pool.fingerprint,
+            broken=pool.broken(),
+        )
+        return cls(
+            store,
+            pool=pool,
+            annotator=annotator,
+            classifiers=candidates,
+            settings=settings,
+            folder=folder,
+        )
+
+    @classmethod
+    def open(
+        cls,
+        folder: str | Path,
+        *,
+        pool: Pool,
+        classifiers: Sequence[Classifier] | None = None,
+        annotator: Annotator | None = None,
+    ) -> Self:
+        """Go on with a campaign, with the settings it was created with.
+
+        Raises
+        ------
+        PoolError
+            When the pool is not the one the campaign began with.
+        CampaignBusyError
+            When another process has the campaign.
+        StoreError
+            When the folder holds no campaign.
+        """
+        folder = Path(folder)
+        store = Store.open(folder)
+        try:
+            if store.campaign.pool_fingerprint != pool.fingerprint:
+                raise PoolError(
+                    f"{folder}: the pool is not the one this campaign began with "
+                    f"({store.campaign.n_pool:,} items then, {pool.n_pool:,} now, "
+                    "or other contents)"
+                )
+            settings = Settings.model_validate_json(store.campaign.settings_json)
+            candidates = _candidates(classifiers, settings, pool)
+            return cls(
+                store,
+                pool=pool,
+                annotator=annotator,
+                classifiers=candidates,
+                settings=settings,
+                folder=folder,
+            )
+        except BaseException:
+            store.close()
+            raise
+
+    @classmethod
+    def from_settings(
+        cls, settings: Settings, folder: str | Path, *, progress: Progress | None = None
+    ) -> Self:
+        """Create the campaign that the settings describe whole, or go on with it.
+
+        Raises
+        ------
+        SettingsError
+            When the settings name no pool or no annotator.
+        StoreError
+            When the folder holds a campaign with other settings.
+        """
+        folder = Path(folder)
+        found = Store.exists(folder)
+        if found:
+            check_same_settings(settings, folder)
+        pool, annotator = open_parts(settings, folder, progress)
+        if found:
+            return cls.open(folder, pool=pool, annotator=annotator)
+        return cls.create(folder, pool=pool, annotator=annotator, settings=settings)
+
+    def close(self) -> None:
+        """Let another process have the campaign."""
+        self._store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    # -- what stands -------------------------------------------------------------------------
+
+    def summary(self) -> CampaignSummary:
+        """Counts, dollars and error as they stand."""
+        return summarise(self._store)
+
+    def result(self) -> CampaignResult:
+        """The labels as they stand, with the bill."""
+        return read_result(self._store, self.summary())
+
+    @property
+    def waiting_for(self) -> Batch | None:
+        """The oldest batch whose labels are not all there."""
+        return self._steps.first_open()
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What the annotator complained about when it was last asked."""
+        return self._steps.problems
+
+    # -- people ------------------------------------------------------------------------------
+
+    def ask(self) -> Batch | None:
+        """The items that people should label next, or None at the end.
+
+        Trains and decides as far as needed. Idempotent: an open batch is returned again until
+        all its labels have been told.
+        """
+        while (move := self.next_move()) not in (None, Move.COLLECT):
+            self.step()
+        return self.waiting_for if move is Move.COLLECT else None
+
+    def tell(self, batch_id: str, indices: IndexArray, labels: IndexArray) -> int:
+        """Record people's labels, all or some of a batch, with what they cost.
+
+        Parameters
+        ----------
+        batch_id : str
+        indices : (K,) int64
+            Items of that batch, in any order.
+        labels : (K,) int64
+            Class numbers, or ``NO_LABEL`` when no class fits.
+
+        Returns
+        -------
+        int
+            How many were new; an answer that is repeated is neither counted nor paid again.
+
+        Raises
+        ------
+        ValueError
+            When an index is not in the batch, a label is no class, or an answer contradicts an
+            earlier one. Nothing is recorded then.
+        """
+        return self._store.tell(batch_id, np.asarray(indices), np.asarray(labels))
+
+    # -- steps -------------------------------------------------------------------------------
+
+    def next_move(self) -> Move | None:
+        """The step that comes next, or None at the end."""
+        store = self._store
+        batches = store.batches()
+        round_ = round_of(batches)
+        last = self._facts.last_decision(round_)
+        return next_move(
+            finished=store.finished is not None,
+            batches=batches,
+            untrained=self._facts.untrained(round_),
+            verdict=None if last is None else Verdict(last.name),
+            n_unlabelled=int(self._facts.unasked().size),
+        )
+
+    def step(self, on_event: OnEvent | None = None) -> Move | None:
+        """Make the next move and return it; None when people are waited for, or at the end."""
+        self._steps.report = on_event or (lambda event: None)
+        move = self.next_move()
+        if move is None:
+            return None
+        steps: dict[Move, Callable[[], bool]] = {
+            Move.ASK_FIRST: self._steps.ask_first,
+            Move.COLLECT: self._steps.collect,
+            Move.TRAIN: self._steps.train,
+            Move.DECIDE: self._steps.decide,
+            Move.ASK_REST: self._steps.ask_rest,
+            Move.FINISH: self._steps.finish,
+        }
+        return move if steps[move]() else None
+
+    def run(self, on_event: OnEvent | None = None) -> CampaignResult | None:
+        """Go on until the pool is labelled.
+
+        Parameters
+        ----------
+        on_event : callable, optional
+            Called with every ``Event`` of interest to a user.
+
+        Returns
+        -------
+        CampaignResult or None
+            None when people have not answered yet: ``waiting_for`` has the batch. Running again,
+            in another process too, continues.
+        """
+        while self.step(on_event) is not None:
+            pass
+        return self.result() if self._store.finished is not None else None
+
+
+def _candidates(
+    classifiers: Sequence[Classifier] | None, settings: Settings, pool: Pool
+) -> Sequence[Classifier]:
+    if classifiers is None:
+        from ..classifiers import open_classifier
+
+        classifiers = [open_classifier(choice, pool) for choice in settings.classifier]
+    names = [c.name for c in classifiers]
+    if not names or len(set(names)) < len(names):
+        raise ValueError(f"classifiers: expected one or more with different names, found {names}")
+    return classifiers
+
+
+def _check_pool(pool: Pool, settings: Settings) -> None:
+    if len(pool.classes) < 2:
+        raise ValueError(f"pool: expected at least 2 classes, found {len(pool.classes)}")
+    n_readable = pool.n_pool - len(pool.broken())
+    n_test, n_first = n_test_items(pool.n_pool, settings), first_batch_size(pool.n_pool, settings)
+    if n_readable < max(20, n_test + n_first + 1):
+        raise ValueError(
+            f"pool: expected at least {max(20, n_test + n_first + 1):,} readable items for a test "
+            f"set of {n_test:,} and a first batch of {n_first:,}, found {n_readable:,}"
+        )

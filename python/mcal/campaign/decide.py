@@ -1,0 +1,162 @@
+"""What to do after a round: pure rules from plans to a decision, each with its reason in words.
+
+Source: paper, Algorithm 1 lines 9 and 18-26, read as algorithm.md section 4 says; with
+``preset = "paper"``, as printed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from ..planning import Plan, is_stable, next_batch_size, worth_going_on
+from ..settings import Settings
+
+__all__ = ["MIN_ROUNDS", "Decision", "Verdict", "decide", "first_batch_size", "smallest_batch"]
+
+MIN_ROUNDS = 4
+"""Trainings before a forecast may end the buying: three points and one that tests them."""
+
+
+class Verdict(StrEnum):
+    """What happens to the unlabelled items."""
+
+    BUY = "buy"
+    """Buy a further batch and train again."""
+    MACHINE_LABEL = "machine_label"
+    """The model in hand labels what it is surest of, people the rest."""
+    PEOPLE = "people"
+    """No machine labels: people label everything."""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The verdict after a round."""
+
+    verdict: Verdict
+    classifier: str  # the leader, whose scores choose
+    n_buy: int  # labels to buy, 0 unless BUY
+    stable: bool  # whether the leader's plan has settled
+    dropped: tuple[str, ...]  # candidates that are trained no further
+    reason: str
+
+
+def first_batch_size(n_pool: int, settings: Settings) -> int:
+    """|B0|: ``initial_share`` of N."""
+    return max(1, round(settings.plan.initial_share * n_pool))
+
+
+def smallest_batch(n_pool: int, settings: Settings) -> int:
+    """Fewest labels worth a training: delta_min of algorithm.md section 4."""
+    return max(1, round(settings.plan.delta_min_share * n_pool))
+
+
+def decide(
+    plans: Mapping[str, Sequence[Plan]],
+    *,
+    n_pool: int,
+    n_train: int,
+    n_left: int,
+    training_spent_usd: float,
+    settings: Settings,
+) -> Decision:
+    """Decide what follows a round.
+
+    Parameters
+    ----------
+    plans : mapping of candidate name to its plans, one per round, oldest first
+        Only candidates that are still trained; all with the same number of rounds.
+    n_pool, n_train, n_left : int
+        Items in the pool, people's labels in B, items no one has labelled yet.
+    training_spent_usd : float
+        Spent so far on training and scoring, every candidate's included.
+    settings : Settings
+        Rules and prices.
+
+    Returns
+    -------
+    Decision
+        The leader is the candidate with the cheapest latest plan; ties go to the first named.
+        Losers are dropped once every candidate's plan is stable.
+    """
+    rules = settings.plan
+    as_printed = settings.preset == "paper"
+    leader = min(plans, key=lambda name: plans[name][-1].total_cost_usd)
+    plan = plans[leader][-1]
+    rounds = len(plans[leader])
+    settled = {
+        name: len(history) > 1
+        and (
+            _cost_settled(history[-1], history[-2], rules.stable_share)
+            if as_printed
+            else is_stable(history[-1], history[-2], rules.stable_share)
+        )
+        for name, history in plans.items()
+    }
+    enough = as_printed or rounds >= MIN_ROUNDS
+    stable = enough and settled[leader]
+    dropped: tuple[str, ...] = ()
+    if enough and all(settled.values()):
+        dropped = tuple(name for name in plans if name != leader)
+
+    def verdict(kind: Verdict, reason: str, n_buy: int = 0) -> Decision:
+        return Decision(kind, leader, n_buy, stable, dropped, reason)
+
+    human_only = settings.prices.price_per_label * n_pool
+    exploration = rules.exploration_share * human_only
+    if n_left == 0:
+        return verdict(Verdict.PEOPLE, "people have labelled every item")
+    if training_spent_usd >= exploration and plan.n_machine == 0:
+        return verdict(
+            Verdict.PEOPLE,
+            f"training has cost ${training_spent_usd:,.2f}, the limit for exploring is "
+            f"${exploration:,.2f}, and no plan beats people alone",
+        )
+    if stable and not (
+        _cost_still_falls(plans[leader])
+        if as_printed
+        else worth_going_on(plan, human_only, rules.min_gain_share)
+    ):
+        if plan.stop_n_machine == 0:
+            return verdict(
+                Verdict.PEOPLE,
+                f"after {rounds} trainings no training size makes machine labels pay",
+            )
+        return verdict(
+            Verdict.MACHINE_LABEL,
+            f"stopping now costs ${plan.stop_cost_usd:,.2f} in all; the best plan that buys "
+            f"more, ${plan.total_cost_usd:,.2f}, does not save enough",
+        )
+    batch_min = min(n_left, smallest_batch(n_pool, settings))
+    n_buy = next_batch_size(
+        plan,
+        n_train=n_train,
+        n_left=n_left,
+        stable=stable if as_printed else enough,
+        batch_min=batch_min,
+        batch_initial=first_batch_size(n_pool, settings),
+        preset=settings.preset,
+    )
+    n_buy = n_buy or batch_min  # a plan to stop that has not settled is tested, cheaply
+    if not enough:
+        why = f"training {rounds} of the {MIN_ROUNDS} that a forecast needs"
+    elif not stable:
+        why = "the plan has not settled"
+    else:
+        why = (
+            f"${plan.total_cost_usd:,.2f} at {plan.n_train:,} training labels beats "
+            f"${plan.stop_cost_usd:,.2f} for stopping now"
+        )
+    return verdict(Verdict.BUY, f"buy {n_buy:,} labels: {why}", n_buy)
+
+
+def _cost_settled(plan: Plan, previous: Plan, tolerance: float) -> bool:
+    """Line 19 as printed."""
+    return abs(plan.total_cost_usd - previous.total_cost_usd) < tolerance * plan.total_cost_usd
+
+
+def _cost_still_falls(plans: Sequence[Plan]) -> bool:
+    """Line 9 with section 4's text: go on until the total of a step exceeds the one before."""
+    latest = plans[-1]
+    return latest.n_steps > 0 and latest.total_cost_usd <= plans[-2].total_cost_usd

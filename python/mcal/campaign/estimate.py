@@ -1,0 +1,119 @@
+"""From a model's scores to a plan: profile, learning curves and search, with no effects."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..fitting import CurveFits, fit_curves
+from ..planning import (
+    Plan,
+    TrainingCost,
+    curve_knots,
+    fit_training_cost,
+    refine_thetas,
+    search_plan,
+)
+from ..profiles import Profile, upper_error
+from ..settings import Settings
+from .decide import smallest_batch
+
+__all__ = ["Estimates", "estimate_plan", "n_test_items"]
+
+N_FINE_THETAS = 100  # machine shares the search chooses from
+
+
+@dataclass(frozen=True)
+class Estimates:
+    """What a round taught about one classifier."""
+
+    fits: CurveFits
+    training: TrainingCost
+    plan: Plan
+
+
+def n_test_items(n_pool: int, settings: Settings) -> int:
+    """|T|: as asked, else clip(1.5 % of N, min(500, 5 % of N), 5,000); 5 % as in the paper."""
+    if settings.plan.test_size is not None:
+        return settings.plan.test_size
+    if settings.preset == "paper":
+        return max(1, round(0.05 * n_pool))
+    least = min(500, round(0.05 * n_pool))
+    return max(1, min(5000, max(least, round(0.015 * n_pool))))
+
+
+def estimate_plan(
+    profiles: Sequence[Profile],
+    n_train: Sequence[int],
+    cost_usd: Sequence[float],
+    *,
+    n_pool: int,
+    n_test: int,
+    n_classes: int,
+    settings: Settings,
+) -> Estimates:
+    """Fit every round so far and search the cheapest plan from here.
+
+    Parameters
+    ----------
+    profiles : sequence of R Profile
+        One per round, oldest first, all at the same thetas.
+    n_train : sequence of R int
+        People's labels in B at each round.
+    cost_usd : sequence of R float
+        Dollars for training and scoring at each round.
+    n_pool, n_test, n_classes : int
+    settings : Settings
+
+    Returns
+    -------
+    Estimates
+        The error curves that the plan was searched on carry ``settings.plan.safety`` standard
+        errors of the latest profile, the same rule as the final cut.
+    """
+    rules, prices = settings.plan, settings.prices
+    as_printed = settings.preset == "paper"
+    sizes = np.asarray(n_train, dtype=np.float64)
+    fits = fit_curves(
+        sizes,
+        np.stack([p.wrong for p in profiles]),
+        np.stack([p.n_effective for p in profiles]),
+        profiles[-1].thetas,
+        n_classes=n_classes,
+        form="truncated" if as_printed else rules.form,
+    )
+    steps = np.diff(sizes, prepend=0.0)
+    training = fit_training_cost(
+        sizes,
+        np.asarray(cost_usd),
+        model="paper" if as_printed else rules.training_cost,
+        n_new=steps,
+    )
+    now = int(n_train[-1])
+    knots = curve_knots(now, n_pool - n_test)
+    error = fits.predict(knots)
+    thetas, n_effective = fits.thetas, profiles[-1].n_effective
+    if not as_printed:
+        fine, error = refine_thetas(thetas, error, N_FINE_THETAS)
+        n_effective = np.interp(fine, thetas, n_effective)
+        thetas = fine
+        error = upper_error(error, n_effective[:, None], rules.safety)
+    plan = search_plan(
+        knots,
+        error,
+        thetas,
+        n_pool=n_pool,
+        n_test=n_test,
+        n_train=now,
+        target_error=settings.target_error,
+        target=settings.target,
+        price_per_label=prices.price_per_label,
+        machine_fee=prices.machine_fee,
+        training=training,
+        batch_min=smallest_batch(n_pool, settings),
+        max_steps=1 if as_printed else rules.max_steps,
+        beta=rules.beta,
+    )
+    return Estimates(fits, training, plan)

@@ -1,0 +1,114 @@
+"""What the store says, in the terms of the loop. Nothing here changes anything."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from ..planning import Plan
+from ..profiles import Profile, estimate_profile
+from ..store import ActionRecord, Store
+from ..types import NO_LABEL, IndexArray, Purpose
+from .decide import Verdict
+from .scoring import ItemScores
+
+__all__ = ["Facts"]
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Reads a campaign's store, afresh at every call."""
+
+    store: Store
+    candidates: Sequence[str]  # names of the classifiers, in the order given
+
+    def live(self) -> list[str]:
+        dropped = {a.details["classifier"] for a in self.store.actions() if a.name == "drop"}
+        return [name for name in self.candidates if name not in dropped]
+
+    def untrained(self, round_: int) -> list[str]:
+        planned = {e.classifier for e in self.store.estimates("plan", round=round_)}
+        return [name for name in self.live() if name not in planned]
+
+    def profiles(self, name: str) -> list[Profile]:
+        return [
+            Profile.from_json(e.payload) for e in self.store.estimates("profile", classifier=name)
+        ]
+
+    def profile(self, round_: int, name: str) -> Profile:
+        (record,) = self.store.estimates("profile", round=round_, classifier=name)
+        return Profile.from_json(record.payload)
+
+    def plans(self, name: str) -> list[Plan]:
+        known = {field.name for field in fields(Plan)}
+        return [
+            Plan.from_json({k: v for k, v in e.payload.items() if k in known})
+            for e in self.store.estimates("plan", classifier=name)
+        ]
+
+    def training_spent_usd(self) -> float:
+        """Training, scoring and fixed costs so far, every candidate's included."""
+        spend = self.store.spend()
+        return spend["training"] + spend["fixed"]
+
+    def last_decision(self, round_: int) -> ActionRecord | None:
+        verdicts = set(Verdict)
+        for action in reversed(self.store.actions()):
+            if action.round == round_ and action.name in verdicts:
+                return action
+        return None
+
+    def unasked(self) -> IndexArray:
+        """Items in no batch and without a machine label, rising."""
+        unasked = np.ones(self.store.campaign.n_pool, dtype=bool)
+        for record in self.store.batches():
+            unasked[self.store.batch_indices(record.batch_id)] = False
+        machine = self.store.machine_labels()
+        if machine is not None:
+            unasked[machine.indices] = False
+        return np.flatnonzero(unasked)
+
+    def readable(self, indices: IndexArray) -> IndexArray:
+        """Without the broken items: people label those, the machine is neither taught nor asked."""
+        broken = np.fromiter(self.store.campaign.broken, dtype=np.int64)
+        return indices[~np.isin(indices, broken)]
+
+    def labels_for_training(self) -> tuple[IndexArray, IndexArray]:
+        table = self.store.labels(Purpose.TRAIN)
+        usable = table.labels != NO_LABEL
+        return table.indices[usable], table.labels[usable]
+
+    def training_history(self, name: str) -> tuple[list[int], list[float]]:
+        """Labels bought for training, and dollars, at each finished round of a candidate.
+
+        Seconds of killed processes are charged but kept out: they say nothing about the next
+        training. What a killed process finished and another scored belongs to one training.
+        """
+        n_items = [
+            b.n_items
+            for b in sorted(self.store.batches(), key=lambda b: b.round)
+            if b.purpose is Purpose.TRAIN
+        ]
+        cost_usd: dict[int, float] = {}
+        for run in self.store.runs():
+            if run.classifier == name and run.status == "finished":
+                cost_usd.setdefault(run.round, run.cost_usd + run.fixed_cost_usd)
+        rounds = sorted(cost_usd)
+        return [sum(n_items[: r + 1]) for r in rounds], [cost_usd[r] for r in rounds]
+
+    def measure(self, scores: ItemScores, *, matched: bool) -> Profile:
+        """Error along the ranking of the unlabelled items among ``scores``."""
+        test = self.store.labels(Purpose.TEST)
+        known = test.labels != NO_LABEL
+        positions = np.searchsorted(scores.indices, test.indices)
+        is_left = np.ones(scores.indices.size, dtype=bool)
+        is_left[positions] = False
+        measured = positions[known]
+        return estimate_profile(
+            scores.deficit[measured],
+            scores.labels[measured] != test.labels[known],
+            scores.deficit[is_left],
+            matched=matched,
+        )

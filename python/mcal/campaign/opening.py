@@ -1,0 +1,47 @@
+"""From settings to the parts of a campaign."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..annotators import open_annotator
+from ..errors import SettingsError, StoreError
+from ..pools import open_pool, read_truth
+from ..settings import Settings
+from ..store import Store
+from ..types import Annotator, Pool, Progress, derive_seed, no_progress
+
+__all__ = ["check_same_settings", "open_parts"]
+
+
+def open_parts(
+    settings: Settings, folder: Path, progress: Progress | None
+) -> tuple[Pool, Annotator]:
+    """The pool and the annotator that the settings describe."""
+    pool_settings, annotator_settings = settings.pool, settings.annotator
+    if pool_settings is None:
+        raise SettingsError("pool: expected a [pool] section, found none")
+    if annotator_settings is None:
+        raise SettingsError("annotator: expected an [annotator] section, found none")
+    pool = open_pool(pool_settings, settings.classes, progress=progress or no_progress)
+    annotator = open_annotator(
+        annotator_settings,
+        folder=folder,
+        truth=lambda: read_truth(pool_settings, settings.classes),
+        classes=pool.classes,
+        seed=derive_seed(settings.seed, 0, "annotator"),
+    )
+    return pool, annotator
+
+
+def check_same_settings(settings: Settings, folder: Path) -> None:
+    """A campaign goes on with the settings it began with, or not at all."""
+    with Store.open(folder, read_only=True) as store:
+        stored = Settings.model_validate_json(store.campaign.settings_json)
+    old, new = stored.model_dump(mode="json"), settings.model_dump(mode="json")
+    differing = [key for key in new if new[key] != old.get(key)]
+    if differing:
+        raise StoreError(
+            f"{folder} holds a campaign with other settings ({', '.join(differing)} differ): "
+            "continue it with those it began with, or choose another folder"
+        )

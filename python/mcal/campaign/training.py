@@ -1,0 +1,158 @@
+"""Train and score one candidate, charging every second as it passes."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..settings import PriceSettings
+from ..store import Store
+from ..types import Classifier, IndexArray, Pool, Progress, TrainedModel
+from .scoring import ItemScores, score_items
+
+__all__ = ["Trained", "Trainer"]
+
+HEARTBEAT_S = 1.0  # at most this much of a killed training goes uncharged
+
+
+@dataclass
+class _Meter:
+    """Seconds of a run, told to the store at every heartbeat."""
+
+    store: Store
+    run_id: int
+    usd_per_s: float
+    train_s: float = 0.0
+    score_s: float = 0.0
+
+    def cost_usd(self) -> float:
+        return (self.train_s + self.score_s) * self.usd_per_s
+
+    def beat(self) -> None:
+        self.store.heartbeat_run(
+            self.run_id, train_s=self.train_s, score_s=self.score_s, cost_usd=self.cost_usd()
+        )
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A model of a round with its scores; its run stays open until ``Trainer.finish``."""
+
+    classifier: str
+    round: int
+    model: TrainedModel
+    scores: ItemScores
+    meter: _Meter
+
+
+class _Watch:
+    """Adds the time of a ``with`` block to one field of a meter."""
+
+    def __init__(self, meter: _Meter, field: str, progress: Progress) -> None:
+        self.meter, self.field, self.progress = meter, field, progress
+
+    def __enter__(self) -> _Watch:
+        self.begin = self.beaten = time.monotonic()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._read(time.monotonic())
+        self.meter.beat()
+
+    def _read(self, now: float) -> None:
+        setattr(self.meter, self.field, now - self.begin)
+
+    def report(self, share: float, words: str) -> None:
+        now = time.monotonic()
+        if now - self.beaten >= HEARTBEAT_S:
+            self._read(now)
+            self.meter.beat()
+            self.beaten = now
+        self.progress(share, words)
+
+
+class Trainer:
+    """Trains candidates and keeps their checkpoints, a cache beside the store."""
+
+    def __init__(
+        self, store: Store, pool: Pool, folder: Path, prices: PriceSettings, selection: str
+    ) -> None:
+        self._store, self._pool, self._prices, self._selection = store, pool, prices, selection
+        self._folder = folder / "checkpoints"
+
+    def checkpoint(self, classifier: str, round_: int) -> Path:
+        """Where the model of a round is kept."""
+        return self._folder / f"{round_:03d}-{classifier.replace('/', '-')}.pt"
+
+    def train(
+        self,
+        classifier: Classifier,
+        round_: int,
+        seed: int,
+        indices: IndexArray,
+        labels: IndexArray,
+        to_score: IndexArray,
+        *,
+        on_train: Progress,
+        on_score: Progress,
+    ) -> Trained:
+        """Train on ``indices`` and score ``to_score``.
+
+        A checkpoint of this very round, left by a process that was killed before it could decide,
+        is loaded instead of trained again: the training set of a round never changes.
+        """
+        path = self.checkpoint(classifier.name, round_)
+        run_id = self._store.start_run(
+            round=round_,
+            classifier=classifier.name,
+            n_train=int(indices.size),
+            seed=seed,
+            device=classifier.device,
+        )
+        meter = _Meter(self._store, run_id, self._prices.gpu_usd_per_hour / 3600)
+        if path.exists():
+            model = classifier.load(path, self._pool)
+        else:
+            with _Watch(meter, "train_s", on_train) as watch:
+                model = classifier.train(
+                    self._pool, indices, labels, seed=seed, progress=watch.report
+                )
+            path.parent.mkdir(exist_ok=True)
+            model.save(path)
+        with _Watch(meter, "score_s", on_score) as watch:
+            scores = score_items(
+                model, self._pool, to_score, selection=self._selection, progress=watch.report
+            )
+        return Trained(classifier.name, round_, model, scores, meter)
+
+    def finish(self, trained: Trained) -> None:
+        """Close the run; to be called in the transaction that records what it led to.
+
+        The fixed cost is due once per training, however often a killed process repeated it.
+        """
+        paid = any(
+            run.round == trained.round
+            and run.classifier == trained.classifier
+            and run.status == "finished"
+            for run in self._store.runs()
+        )
+        path = self.checkpoint(trained.classifier, trained.round)
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        meter = trained.meter
+        self._store.finish_run(
+            meter.run_id,
+            train_s=meter.train_s,
+            score_s=meter.score_s,
+            cost_usd=meter.cost_usd(),
+            fixed_cost_usd=0.0 if paid else self._prices.fixed_cost_per_training,
+            checkpoint=path.name,
+            checkpoint_sha256=digest,
+        )
+
+    def forget_before(self, classifier: str, round_: int) -> None:
+        """Delete the checkpoints of earlier rounds."""
+        for earlier in range(round_):
+            self.checkpoint(classifier, earlier).unlink(missing_ok=True)

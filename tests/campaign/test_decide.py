@@ -1,0 +1,170 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from mcal.campaign.decide import MIN_ROUNDS, Verdict, decide
+from mcal.planning import Plan
+from mcal.settings import PlanSettings, Settings
+
+N_POOL = 10_000  # $400 by people alone
+
+
+def plan(**change: Any) -> Plan:
+    """A plan to buy on from 400 to 1,000 in three steps, for $150 against $180."""
+    base = Plan(
+        n_train=1000,
+        theta=0.8,
+        n_machine=7000,
+        n_steps=3,
+        batch_size=200,
+        total_cost_usd=150.0,
+        error=0.04,
+        stop_cost_usd=180.0,
+        stop_theta=0.6,
+        stop_n_machine=5500,
+        go_on_cost_usd=150.0,
+        human_only_cost_usd=400.0,
+    )
+    return replace(base, **change)
+
+
+STOP = plan(
+    n_train=400, theta=0.6, n_machine=5500, n_steps=0, batch_size=0, total_cost_usd=180.0,
+    go_on_cost_usd=181.0,
+)  # fmt: skip
+HOPELESS = replace(
+    STOP, theta=0.0, n_machine=0, stop_n_machine=0, stop_theta=0.0, stop_cost_usd=400.0,
+    total_cost_usd=400.0, go_on_cost_usd=401.0,
+)  # fmt: skip
+
+
+def verdict_after(plans: dict[str, list[Plan]], **change: Any) -> Any:
+    facts: dict[str, Any] = {
+        "n_pool": N_POOL,
+        "n_train": 400,
+        "n_left": 9000,
+        "training_spent_usd": 1.0,
+        "settings": Settings(),
+    }
+    return decide(plans, **(facts | change))
+
+
+def test_few_trainings_never_end_the_buying() -> None:
+    for rounds in range(1, MIN_ROUNDS):
+        for p in (STOP, HOPELESS):
+            decision = verdict_after({"a": [p] * rounds})
+            assert decision.verdict is Verdict.BUY
+            assert decision.n_buy >= 100
+
+
+def test_a_settled_plan_that_pays_is_followed_in_its_own_steps() -> None:
+    decision = verdict_after({"a": [plan()] * MIN_ROUNDS})
+    assert (decision.verdict, decision.n_buy, decision.stable) == (Verdict.BUY, 200, True)
+    assert "$150.00" in decision.reason
+    assert "$180.00" in decision.reason
+
+
+def test_a_jump_never_more_than_doubles_the_training_set() -> None:
+    far = plan(n_train=4000, n_steps=1, batch_size=3600)
+    assert verdict_after({"a": [far] * MIN_ROUNDS}).n_buy == 400
+
+
+def test_an_unsettled_plan_buys_on() -> None:
+    moving = [plan(total_cost_usd=c) for c in (300.0, 250.0, 200.0, 150.0)]
+    decision = verdict_after({"a": moving})
+    assert (decision.verdict, decision.stable) == (Verdict.BUY, False)
+    assert "settled" in decision.reason
+
+
+def test_a_settled_plan_to_stop_lets_the_model_label() -> None:
+    decision = verdict_after({"a": [STOP] * MIN_ROUNDS})
+    assert decision.verdict is Verdict.MACHINE_LABEL
+    assert decision.n_buy == 0
+
+
+def test_a_small_gain_is_not_worth_a_training() -> None:
+    # 0.2 % of $400 is $0.80.
+    nearly = plan(stop_cost_usd=150.79)
+    assert verdict_after({"a": [nearly] * MIN_ROUNDS}).verdict is Verdict.MACHINE_LABEL
+    enough = plan(stop_cost_usd=150.81)
+    assert verdict_after({"a": [enough] * MIN_ROUNDS}).verdict is Verdict.BUY
+
+
+def test_a_plan_to_stop_settles_although_the_training_set_grows() -> None:
+    grown = [replace(STOP, n_train=n) for n in (100, 200, 300, 400)]
+    assert verdict_after({"a": grown}).verdict is Verdict.MACHINE_LABEL
+
+
+def test_an_unsettled_plan_to_stop_buys_little() -> None:
+    falling = [
+        replace(STOP, total_cost_usd=c, stop_cost_usd=c, go_on_cost_usd=c + 1)
+        for c in (300.0, 250.0, 200.0, 180.0)
+    ]
+    decision = verdict_after({"a": falling})
+    assert (decision.verdict, decision.n_buy) == (Verdict.BUY, 100)
+
+
+def test_when_nothing_pays_people_label_everything() -> None:
+    decision = verdict_after({"a": [HOPELESS] * MIN_ROUNDS})
+    assert decision.verdict is Verdict.PEOPLE
+    assert "pay" in decision.reason
+
+
+def test_the_exploration_tax_is_bounded() -> None:
+    at_once = verdict_after({"a": [HOPELESS]}, training_spent_usd=40.0)
+    assert at_once.verdict is Verdict.PEOPLE
+    assert "$40.00" in at_once.reason
+    hopeful = verdict_after({"a": [plan()]}, training_spent_usd=40.0)
+    assert hopeful.verdict is Verdict.BUY
+
+
+def test_losers_are_dropped_once_every_plan_is_stable() -> None:
+    dear = plan(total_cost_usd=170.0, go_on_cost_usd=170.0)
+    moving = [plan(total_cost_usd=c) for c in (390.0, 330.0, 270.0, 210.0)]
+    two = verdict_after({"dear": [dear] * 4, "cheap": [plan()] * 4})
+    assert (two.classifier, two.dropped) == ("cheap", ("dear",))
+    three = verdict_after({"dear": [dear] * 4, "cheap": [plan()] * 4, "moving": moving})
+    assert (three.classifier, three.dropped) == ("cheap", ())
+
+
+def test_ties_go_to_the_first_candidate() -> None:
+    assert verdict_after({"first": [plan()] * 4, "second": [plan()] * 4}).classifier == "first"
+
+
+def test_nothing_left_to_buy_ends_it() -> None:
+    assert verdict_after({"a": [plan()]}, n_left=0).verdict is Verdict.PEOPLE
+
+
+class TestAsPrinted:
+    """``preset = "paper"``: Algorithm 1 to the letter, where it is a rule at all."""
+
+    settings = Settings(preset="paper")
+
+    def test_buys_the_first_batch_size_until_the_cost_settles(self) -> None:
+        moving = [plan(total_cost_usd=c) for c in (300.0, 200.0)]
+        decision = verdict_after({"a": moving}, settings=self.settings)
+        assert (decision.verdict, decision.n_buy) == (Verdict.BUY, 100)
+
+    def test_then_goes_to_the_best_size_in_one_step(self) -> None:
+        far = plan(n_train=4000, n_steps=1, batch_size=3600)
+        decision = verdict_after({"a": [far, far]}, settings=self.settings)
+        assert (decision.verdict, decision.n_buy) == (Verdict.BUY, 3600)
+
+    def test_only_the_cost_counts_for_stability(self) -> None:
+        plans = [plan(n_train=n, theta=t) for n, t in ((3000, 0.3), (1000, 0.8))]
+        assert verdict_after({"a": plans}, settings=self.settings).stable
+        assert not verdict_after({"a": plans * 2}).stable
+
+    def test_stops_when_the_total_rises(self) -> None:
+        plans = [plan(total_cost_usd=150.0), plan(total_cost_usd=151.0)]
+        decision = verdict_after({"a": plans}, settings=self.settings)
+        assert decision.verdict is Verdict.MACHINE_LABEL
+
+
+@pytest.mark.parametrize("share", [0.02, 0.05])
+def test_the_smallest_batch_follows_the_settings(share: float) -> None:
+    settings = Settings(plan=PlanSettings(delta_min_share=share))
+    assert verdict_after({"a": [STOP]}, n_train=10, settings=settings).n_buy == share * N_POOL

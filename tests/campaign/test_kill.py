@@ -1,0 +1,100 @@
+"""kill -9 at random moments: the campaign goes on with nothing lost and nothing bought twice."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import random
+import signal
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from blobs import Blobs, NearestMean
+from mcal.annotators import OracleAnnotator
+from mcal.campaign import Campaign, CampaignResult
+from mcal.settings import PriceSettings, Settings
+from mcal.store import Store
+from mcal.types import Batch, IndexArray
+
+N_KILLS = 50
+SETTINGS = Settings(
+    # A second costs nothing here, so that two runs of unequal speed cost and decide the same.
+    prices=PriceSettings(gpu_usd_per_hour=0.0, fixed_cost_per_training=0.25, machine_fee=0.001),
+)
+
+
+class Ledger(OracleAnnotator):
+    """An oracle that writes down every order as a vendor would: one file per batch id."""
+
+    def __init__(self, truth: IndexArray, classes: tuple[str, ...], orders: Path) -> None:
+        super().__init__(truth, classes)
+        self.orders = orders
+
+    def submit(self, batch: Batch) -> str:
+        self.orders.mkdir(exist_ok=True)
+        np.save(self.orders / batch.batch_id, batch.indices)
+        return super().submit(batch)
+
+
+def label(folder: Path, world: Blobs) -> CampaignResult | None:
+    parts = {
+        "pool": world.pool,
+        "annotator": Ledger(world.truth, world.pool.classes, folder.with_suffix(".orders")),
+        "classifiers": [NearestMean()],
+    }
+    if Store.exists(folder):
+        campaign = Campaign.open(folder, **parts)
+    else:
+        campaign = Campaign.create(folder, settings=SETTINGS, **parts)
+    with campaign:
+        return campaign.run(lambda event: time.sleep(0.002))
+
+
+def spend(folder: Path) -> dict[str, float]:
+    with Store.open(folder, read_only=True) as store:
+        return dict(store.spend())
+
+
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_fifty_kills_change_nothing(tmp_path: Path, easy: Blobs) -> None:
+    whole = label(tmp_path / "whole", easy)
+    assert whole is not None
+
+    folder = tmp_path / "killed"
+    moments = random.Random(0)
+    fork = multiprocessing.get_context("fork")
+    kills = told = 0
+    while True:
+        life = fork.Process(target=label, args=(folder, easy))
+        life.start()
+        if kills < N_KILLS:
+            life.join(moments.uniform(0.0, 0.12))
+        else:
+            life.join(120)
+        if life.exitcode is not None:
+            assert life.exitcode == 0
+            break
+        assert life.pid is not None
+        os.kill(life.pid, signal.SIGKILL)
+        life.join()
+        kills += 1
+        if Store.exists(folder):
+            with Store.open(folder, read_only=True) as store:
+                table = store.labels()
+                assert table.indices.size >= told, "a label that was paid for is gone"
+                assert np.unique(table.indices).size == table.indices.size
+                told = table.indices.size
+    assert kills >= 10, "the campaign must be long enough to be killed"
+
+    killed = label(folder, easy)
+    assert killed is not None
+    np.testing.assert_array_equal(killed.labels, whole.labels)
+    np.testing.assert_array_equal(killed.sources, whole.sources)
+    assert killed.summary.n_human == whole.summary.n_human
+    assert spend(folder) == spend(tmp_path / "whole")
+    ordered = [np.load(f) for f in folder.with_suffix(".orders").glob("*.npy")]
+    items = np.concatenate(ordered)
+    assert np.unique(items).size == items.size == killed.summary.n_human
