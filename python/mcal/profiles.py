@@ -8,6 +8,7 @@ been bought for training, U is easier than T, so T items are matched to U by con
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,7 +58,7 @@ class Profile:
         return {name: getattr(self, name).tolist() for name in self.__dataclass_fields__}
 
     @classmethod
-    def from_json(cls, values: dict[str, list[float]]) -> Profile:
+    def from_json(cls, values: Mapping[str, Any]) -> Profile:
         """The inverse of ``to_json``."""
         arrays: dict[str, Any] = {name: np.asarray(v, np.float64) for name, v in values.items()}
         arrays["bin_edges"] = arrays["bin_edges"].astype(np.int64)
