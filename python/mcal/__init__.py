@@ -31,6 +31,7 @@ _WHERE = {
     "least_confidence": "mcal.selection",
     "smallest_k": "mcal.selection",
     "largest_k": "mcal.selection",
+    "KCenter": "mcal.selection",
     "k_center": "mcal.selection",
     "thread_count": "mcal._core",
     "set_thread_count": "mcal._core",
@@ -40,6 +41,7 @@ __all__ = [
     "Campaign",
     "CampaignResult",
     "ClassifierSettings",
+    "KCenter",
     "McalError",
     "Plan",
     "PlanSettings",
@@ -67,16 +69,9 @@ if TYPE_CHECKING:
     from .errors import McalError
     from .fitting import PowerLawFits, fit_power_laws
     from .planning import Plan, search_plan
-    from .selection import (
-        Uncertainty,
-        entropy,
-        k_center,
-        largest_k,
-        least_confidence,
-        margin,
-        smallest_k,
-        uncertainty,
-    )
+    from .selection.k_center import KCenter, k_center
+    from .selection.smallest_k import largest_k, smallest_k
+    from .selection.uncertainty import Uncertainty, entropy, least_confidence, margin, uncertainty
     from .settings import ClassifierSettings, PlanSettings, PriceSettings, Settings
 
 

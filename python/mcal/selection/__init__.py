@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from .k_center import KCenter, k_center
 from .smallest_k import largest_k, smallest_k
 from .uncertainty import Uncertainty, entropy, least_confidence, margin, uncertainty
 
 __all__ = [
+    "KCenter",
     "Uncertainty",
     "entropy",
+    "k_center",
     "largest_k",
     "least_confidence",
     "margin",
