@@ -26,7 +26,8 @@ void compute(const py::array& scores, ScoreKind kind, const UncertaintyOutput& o
   uncertainty(rows.view, kind, out);
 }
 
-std::tuple<Labels, Values, Values, Values> uncertainty_of(const py::object& scores, const std::string& kind_name) {
+std::tuple<Labels, Values, Values, Values> uncertainty_of(const py::object& scores,
+                                                          const std::string& kind_name) {
   constexpr auto expected = "float32 or float64 of shape (N >= 1, C >= 2)";
   const ScoreKind kind = kind_from(kind_name);
   const py::array a = as_exactly<float, double>(scores, "scores", 2, expected);

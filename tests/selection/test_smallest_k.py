@@ -41,7 +41,7 @@ def test_many_chunks(dtype):
     rng = np.random.default_rng(0)
     n = 600_001  # three chunks
     for values in (rng.normal(0, 1e6, n), rng.integers(0, 50, n)):
-        for k in (1, 1000, 400_000, n):
+        for k in (1000, n):
             assert_right(values.astype(dtype), k)
 
 
