@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy
 import numpy.typing
 import typing
-__all__: list[str] = ['PlanChoice', 'k_center', 'largest_k', 'search_plan', 'set_simd_level', 'set_thread_count', 'simd_level', 'smallest_k', 'supported_simd_levels', 'thread_count', 'uncertainty']
+__all__: list[str] = ['PlanChoice', 'fit_batch', 'k_center', 'largest_k', 'search_plan', 'set_simd_level', 'set_thread_count', 'simd_level', 'smallest_k', 'supported_simd_levels', 'thread_count', 'uncertainty']
 class PlanChoice:
     @property
     def cost_usd(self) -> float:
@@ -22,6 +22,8 @@ class PlanChoice:
     @property
     def theta(self) -> float:
         ...
+def fit_batch(n_train: typing.Any, wrong: typing.Any, n_test: typing.Any, weights: typing.Any, *, form: typing.SupportsInt | typing.SupportsIndex, objective: typing.SupportsInt | typing.SupportsIndex, chance: typing.SupportsFloat | typing.SupportsIndex, max_iterations: typing.SupportsInt | typing.SupportsIndex, tolerance: typing.SupportsFloat | typing.SupportsIndex) -> tuple:
+    ...
 def k_center(x: typing.Any, k: typing.Any, *, centers: typing.Any, center_vectors: typing.Any, metric: str) -> tuple[numpy.typing.NDArray[numpy.int64], numpy.typing.NDArray[numpy.float32], int]:
     ...
 def largest_k(values: typing.Any, k: typing.Any) -> numpy.typing.NDArray[numpy.int64]:

@@ -1,0 +1,313 @@
+#include "mcal/fit_batch.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <vector>
+
+#include "mcal/levmar.hpp"
+#include "mcal/parallel.hpp"
+
+namespace mcal {
+namespace {
+
+constexpr double kGammaMean = 0.5;
+constexpr double kGammaDeviation = 0.3;
+constexpr double kGammaMax = 3.0;
+constexpr double kThirdMean = 0.15;
+constexpr double kLargestOverChance = 100.0;
+constexpr double kLargestFloorShare = 1.0 - 1e-9;
+constexpr double kLargeFloorShare = 0.7;
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+constexpr Index kRowsPerChunk = 32;
+
+// What the fit of one row knows besides its points.
+struct Row {
+  FitOptions options;
+  Cap cap;
+  const PointKernels& kernels;
+  Points points;
+  double log_n_max = 0.0;
+  double saturated = 0.0;  // log-likelihood when every error is the observed share
+};
+
+Cap cap_of(const FitOptions& o) {
+  const bool needs_chance = o.form == Form::plateau || o.objective == Objective::binomial;
+  const double chance = o.chance > 0.0 ? o.chance : (needs_chance ? 1.0 : kInfinity);
+  return {.log_chance = std::log(chance), .order = o.form == Form::plateau ? 1.0 : 8.0};
+}
+
+// Copies the points that count, scaled to the largest training size among them.
+// converged stands for "can be solved".
+FitStatus gather(const FitInput& input, const double* log_n, Index row, int n_parameters, Row& r) {
+  const Index n_rounds = input.wrong.cols;
+  const double* n_train = input.n_train.row(row);
+  const double* wrong = input.wrong.row(row);
+  const double* n_test = input.n_test.row(row);
+  const double* weights = input.weights.row(row);
+  const bool binomial = r.options.objective == Objective::binomial;
+  Points& p = r.points;
+
+  Index n = 0;
+  double n_max = 0.0;
+  double total_wrong = 0.0;
+  for (Index i = 0; i < n_rounds; ++i) {
+    const double trials = weights[i] * n_test[i];
+    if (!(trials > 0.0)) continue;
+    if (!binomial && wrong[i] == 0.0) return FitStatus::zero_count;
+    p.size[n] = n_train[i];
+    p.log_size[n] = log_n[i];
+    p.wrong[n] = binomial ? weights[i] * wrong[i] : std::log(wrong[i] / n_test[i]);
+    p.trials[n] = binomial ? trials : weights[i];
+    total_wrong += wrong[i];
+    if (n_train[i] > n_max) {
+      n_max = n_train[i];
+      r.log_n_max = log_n[i];
+    }
+    ++n;
+  }
+
+  int n_sizes = 0;  // counted up to what is needed
+  const int needed = binomial ? 2 : n_parameters;
+  for (Index i = 0; i < n && n_sizes < needed; ++i) {
+    n_sizes += std::find(p.size, p.size + i, p.size[i]) == p.size + i;
+  }
+  if (n_sizes < needed) return FitStatus::too_few_points;
+  if (total_wrong == 0.0) return FitStatus::no_errors;
+
+  p.n = (n + kLanes - 1) / kLanes * kLanes;
+  for (Index i = 0; i < n; ++i) {
+    p.size[i] /= n_max;
+    p.log_size[i] -= r.log_n_max;
+  }
+  for (Index i = n; i < p.n; ++i) {
+    p.size[i] = 1.0;
+    p.log_size[i] = p.wrong[i] = p.trials[i] = 0.0;
+  }
+  return FitStatus::converged;
+}
+
+// What the prior of the third parameter is about: n_max/k, or floor/(alpha n_max^-gamma).
+double ratio(Form form, double third) {
+  return form == Form::floor ? third / (1.0 - third) : third;
+}
+
+template <int P>
+double penalty(const Row& r, const Vector<P>& x) {
+  if (r.options.objective == Objective::log) return 0.0;
+  const double z = (x[1] - kGammaMean) / kGammaDeviation;
+  double sum = 0.5 * z * z;
+  if constexpr (P == 3) sum += ratio(r.options.form, x[2]) / kThirdMean;
+  return sum;
+}
+
+// Sums the points' terms and the penalties at x; predict and a *_terms or *_start came before.
+template <int P>
+Quadratic<P> collect(const Row& r, const Vector<P>& x, bool curved) {
+  const Points& p = r.points;
+  double value = 0.0, s0 = 0.0, s1 = 0.0, s2 = 0.0;
+  double c00 = 0.0, c01 = 0.0, c02 = 0.0, c11 = 0.0, c12 = 0.0, c22 = 0.0;
+  for (Index i = 0; i < p.n; ++i) {
+    const double slope = p.slope[i];
+    const double c = p.curvature[i];
+    const double d1 = p.d_gamma[i];
+    const double cd1 = c * d1;
+    value += p.value[i];
+    s0 += slope;
+    s1 += slope * d1;
+    c00 += c;
+    c01 += cd1;
+    c11 += cd1 * d1;
+    if constexpr (P == 3) {
+      const double d2 = p.d_third[i];
+      s2 += slope * d2;
+      c02 += c * d2;
+      c12 += cd1 * d2;
+      c22 += c * d2 * d2;
+    }
+  }
+  if constexpr (P == 3) {
+    if (curved) {
+      for (Index i = 0; i < p.n; ++i) {
+        c11 += p.slope[i] * p.bend[i];
+        c12 += p.slope[i] * p.cross[i];
+        c22 -= p.slope[i] * p.d_third[i] * p.d_third[i];
+      }
+    }
+  }
+  Quadratic<P> q;
+  q.value = value + penalty<P>(r, x);
+  q.gradient[0] = s0;
+  q.gradient[1] = s1;
+  q.hessian[0][0] = c00;
+  q.hessian[0][1] = q.hessian[1][0] = c01;
+  q.hessian[1][1] = c11;
+  if constexpr (P == 3) {
+    q.gradient[2] = s2;
+    q.hessian[0][2] = q.hessian[2][0] = c02;
+    q.hessian[1][2] = q.hessian[2][1] = c12;
+    q.hessian[2][2] = c22;
+  }
+  if (r.options.objective == Objective::binomial) {
+    constexpr double kPrecision = 1.0 / (kGammaDeviation * kGammaDeviation);
+    q.gradient[1] += kPrecision * (x[1] - kGammaMean);
+    q.hessian[1][1] += kPrecision;
+    if constexpr (P == 3) {
+      const double rest = r.options.form == Form::floor ? 1.0 - x[2] : 1.0;
+      q.gradient[2] += 1.0 / (kThirdMean * rest * rest);
+      if (r.options.form == Form::floor) q.hessian[2][2] += 2.0 / (kThirdMean * rest * rest * rest);
+    }
+  }
+  return q;
+}
+
+template <int P>
+Quadratic<P> evaluate(const Row& r, const Vector<P>& x) {
+  double third = 0.0;
+  if constexpr (P == 3) third = x[2];
+  r.kernels.predict(r.options.form, x[0], x[1], third, r.points);
+  if (r.options.objective == Objective::binomial) {
+    r.kernels.binomial_terms(r.cap, r.points);
+  } else {
+    r.kernels.log_terms(r.cap, r.points);
+  }
+  Quadratic<P> q = collect<P>(r, x, r.options.form == Form::floor);
+  q.value += r.saturated;
+  return q;
+}
+
+// One weighted linear regression of the points' targets, priors included. It also sets
+// r.saturated and returns how far rounding can move the objective.
+template <int P>
+double start(Row& r, const Box<P>& box, double third, Vector<P>& x) {
+  const Points& p = r.points;
+  if (r.options.objective == Objective::binomial) {
+    r.kernels.binomial_start(r.cap, p);
+  } else {
+    r.kernels.log_start(r.cap, p);
+  }
+  double size = 0.0;
+  r.saturated = 0.0;
+  for (Index i = 0; i < p.n; ++i) {
+    r.saturated += p.value[i];
+    size += p.trials[i] - p.value[i];
+  }
+  x[0] = std::min(0.0, box.upper[0]);
+  x[1] = kGammaMean;
+  if constexpr (P == 3) x[2] = third;
+  r.kernels.predict(r.options.form, x[0], x[1], third, p);
+  for (Index i = 0; i < p.n; ++i) p.slope[i] = p.curvature[i] * (p.eta[i] - p.target[i]);
+  // The floor enters log u too crookedly for a regression and stays where it is.
+  Box<P> allowed = box;
+  if (r.options.form == Form::floor) allowed.lower[P - 1] = allowed.upper[P - 1] = x[P - 1];
+  Vector<P> step;
+  if (bounded_step<P>(collect<P>(r, x, false), x, allowed, 1e-6, step)) {
+    x = moved<P>(x, step, allowed);
+  }
+  return r.options.objective == Objective::binomial ? 1e-15 * size : 0.0;
+}
+
+template <int P>
+FitStatus solve(Row& r, double* parameters, double& objective, double& deviance,
+                std::int32_t& iterations) {
+  Box<P> box;
+  box.lower.fill(0.0);
+  box.upper.fill(kInfinity);
+  box.lower[0] = -kInfinity;
+  box.upper[0] = r.cap.log_chance + std::log(kLargestOverChance);
+  box.upper[1] = kGammaMax;
+  if (r.options.form == Form::floor) box.upper[P - 1] = kLargestFloorShare;
+
+  const auto solve_from = [&](double third) {
+    Vector<P> x;
+    const double rounding = start<P>(r, box, third, x);
+    return minimise<P>([&r](const Vector<P>& at) { return evaluate<P>(r, at); }, x, box,
+                       {.max_iterations = r.options.max_iterations,
+                        .tolerance = r.options.tolerance,
+                        .rounding = rounding});
+  };
+  LevmarResult<P> result = solve_from(kThirdMean);
+  if (r.options.form == Form::floor && r.options.objective == Objective::log) {
+    // Without priors a small and a large floor can each have a minimum.
+    const LevmarResult<P> other = solve_from(kLargeFloorShare);
+    if (other.value < result.value) result = other;
+  }
+
+  double level = result.x[0];
+  if constexpr (P == 3) {
+    const double third = result.x[2];
+    if (r.options.form == Form::floor) {
+      parameters[2] = third * std::exp(level);
+      level += std::log1p(-third);
+    } else {
+      parameters[2] = std::exp(r.log_n_max) / third;
+    }
+  }
+  parameters[0] = std::exp(level + result.x[1] * r.log_n_max);
+  parameters[1] = result.x[1];
+  objective = result.value;
+  deviance = 2.0 * (result.value - penalty<P>(r, result.x));
+  iterations = result.iterations;
+  switch (result.stop) {
+    case Stop::converged:
+      return FitStatus::converged;
+    case Stop::stalled:
+      return FitStatus::stalled;
+    case Stop::max_iterations:
+      return FitStatus::max_iterations;
+  }
+  return FitStatus::stalled;
+}
+
+}  // namespace
+
+void fit_batch(const FitInput& input, const FitOptions& options, const FitOutput& output) {
+  const Index n_rows = input.wrong.rows;
+  const Index n_rounds = input.wrong.cols;
+  const int n_parameters = parameter_count(options.form);
+  const Cap cap = cap_of(options);
+  const PointKernels& kernels = point_kernels(simd_level());
+
+  // Training sizes are usually shared by all rows, and then so are their logarithms.
+  const Index n_log_rows = input.n_train.row_stride == 0 ? std::min<Index>(n_rows, 1) : n_rows;
+  std::vector<double> log_n(static_cast<std::size_t>(n_log_rows * n_rounds));
+  for (Index i = 0; i < n_log_rows; ++i) {
+    for (Index j = 0; j < n_rounds; ++j) {
+      log_n[static_cast<std::size_t>(i * n_rounds + j)] = std::log(input.n_train(i, j));
+    }
+  }
+
+  parallel_for(n_rows, kRowsPerChunk, [&](Index begin, Index end) {
+    const Index n_padded = (n_rounds + kLanes - 1) / kLanes * kLanes;
+    std::vector<double> memory(static_cast<std::size_t>(kPointArrays * n_padded));
+    for (Index row = begin; row < end; ++row) {
+      Row r{.options = options,
+            .cap = cap,
+            .kernels = kernels,
+            .points = Points::in(memory.data(), n_padded)};
+      double* parameters = output.parameters.row(row);
+      double& objective = output.objective[row];
+      double& deviance = output.deviance[row];
+      std::int32_t& iterations = output.iterations[row];
+      FitStatus& status = output.status[row];
+
+      const double* log_row = log_n.data() + (n_log_rows == 1 ? 0 : row * n_rounds);
+      status = gather(input, log_row, row, n_parameters, r);
+      objective = deviance = kNaN;
+      iterations = 0;
+      std::fill_n(parameters, n_parameters, kNaN);
+      if (status == FitStatus::converged) {
+        status = n_parameters == 3 ? solve<3>(r, parameters, objective, deviance, iterations)
+                                   : solve<2>(r, parameters, objective, deviance, iterations);
+      } else if (status == FitStatus::no_errors) {
+        parameters[0] = 0.0;
+        parameters[1] = kGammaMean;
+        if (n_parameters == 3) parameters[2] = options.form == Form::truncated ? kInfinity : 0.0;
+        objective = deviance = 0.0;
+      }
+    }
+  });
+}
+
+}  // namespace mcal

@@ -1,0 +1,116 @@
+"""Slow, readable fits by scipy, from many starting points, for the compiled ones to agree with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import optimize, special
+
+from mcal.fitting import Form, Objective, fit_power_laws
+from mcal.types import FloatArray
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One curve: counts at R training sizes, drawn from one of the forms."""
+
+    form: Form
+    n_classes: int
+    n_train: FloatArray
+    wrong: FloatArray
+    n_test: FloatArray
+
+    @property
+    def chance(self) -> float:
+        return 1.0 - 1.0 / self.n_classes
+
+    @property
+    def n_parameters(self) -> int:
+        return 3 if self.form in ("truncated", "floor") else 2
+
+
+def log_error(form: Form, x: FloatArray, n: FloatArray, chance: float) -> FloatArray:
+    """x = (log of alpha n_max^-gamma, gamma, n_max/k or floor/(alpha n_max^-gamma))."""
+    log_relative = np.log(n / n.max())
+    log_u = x[0] - x[1] * log_relative
+    if form == "truncated":
+        log_u = log_u - x[2] * np.exp(log_relative)
+    elif form == "floor" and x[2] > 0.0:
+        log_u = np.logaddexp(log_u, x[0] + np.log(x[2]))
+    order = 1.0 if form == "plateau" else 8.0
+    return np.asarray(-np.logaddexp(-order * log_u, -order * np.log(chance)) / order)
+
+
+def random_problem(rng: np.random.Generator, form: Form, objective: Objective) -> Problem:
+    n_classes = int(rng.integers(2, 100))
+    n_rounds = int(rng.integers(4, 15))
+    n = np.sort(rng.choice(np.arange(100.0, 20_000.0), n_rounds, replace=False))
+    x = np.array([np.log(rng.uniform(0.003, 0.9)), rng.uniform(0.05, 1.5), rng.exponential(0.3)])
+    n_test = rng.integers(50, 3000, n_rounds).astype(float)
+    error = np.exp(log_error(form, x, n, 1.0 - 1.0 / n_classes))
+    wrong = rng.binomial(n_test.astype(int), error).astype(float)
+    if objective == "log":
+        wrong = np.maximum(wrong, 1.0)
+    elif wrong.sum() == 0.0:
+        wrong[0] = 1.0
+    return Problem(form, n_classes, n, wrong, n_test)
+
+
+def negative_log_posterior(x: FloatArray, p: Problem) -> float:
+    log_e = log_error(p.form, x, p.n_train, p.chance)
+    right = p.n_test - p.wrong
+    share = p.wrong / p.n_test
+    likelihood = special.xlogy(p.wrong, share) - p.wrong * log_e
+    likelihood += special.xlogy(right, 1.0 - share) - right * np.log(
+        np.maximum(-np.expm1(log_e), 1e-15)
+    )
+    return float(likelihood.sum() + (x[1] - 0.5) ** 2 / (2 * 0.3**2) + x[2:].sum() / 0.15)
+
+
+def log_residuals(x: FloatArray, p: Problem) -> FloatArray:
+    log_e = log_error(p.form, x, p.n_train, p.chance)
+    return np.asarray(log_e - np.log(p.wrong / p.n_test))
+
+
+def best_fit(p: Problem, objective: Objective) -> tuple[float, FloatArray]:
+    """The least objective that scipy finds from several starts, and where."""
+    highest = float(np.log(100.0 * p.chance))
+    lower = [-60.0, 0.0, 0.0][: p.n_parameters]
+    upper = [highest, 3.0, np.inf][: p.n_parameters]
+    bounds = list(zip(lower, upper, strict=True))
+    last = min(float(np.log((p.wrong[-1] + 0.5) / (p.n_test[-1] + 1.0))), highest)
+    starts = [
+        np.array([last, gamma, third][: p.n_parameters])
+        for gamma in (0.2, 0.9)
+        for third in ((0.05, 1.0) if p.n_parameters == 3 else (0.0,))
+    ]
+    if objective == "log":
+        fits = [
+            optimize.least_squares(
+                log_residuals, x, args=(p,), bounds=(lower, upper),
+                xtol=1e-14, ftol=1e-14, gtol=1e-14,
+            )
+            for x in starts
+        ]  # fmt: skip
+        best = min(fits, key=lambda fit: fit.cost)
+        return float(best.cost), best.x
+    rough = [
+        optimize.minimize(negative_log_posterior, x, (p,), "L-BFGS-B", bounds=bounds)
+        for x in starts
+    ]
+    best = optimize.minimize(
+        negative_log_posterior, min(rough, key=lambda fit: fit.fun).x, (p,), "Nelder-Mead",
+        bounds=bounds, options={"xatol": 1e-10, "fatol": 1e-12, "maxiter": 4000},
+    )  # fmt: skip
+    return float(best.fun), best.x
+
+
+def relative_gap(p: Problem, objective: Objective) -> float:
+    """How much worse than scipy's the compiled fit is: (ours - scipy's) / scipy's."""
+    fit = fit_power_laws(
+        p.n_train, p.wrong[None], p.n_test,
+        form=p.form, objective=objective, n_classes=p.n_classes,
+    )  # fmt: skip
+    value, _ = best_fit(p, objective)
+    return (float(fit.objective[0]) - value) / value
