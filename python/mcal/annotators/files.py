@@ -59,6 +59,11 @@ class FilesAnnotator:
         self._done = folder / "done"
         self._orders = folder / ".orders"
 
+    @property
+    def sheets(self) -> Path:
+        """The folder where people find what to fill in."""
+        return self._todo
+
     def submit(self, batch: Batch) -> str:
         """Write the sheet, unless this batch was ordered before; the ticket is the batch's id.
 

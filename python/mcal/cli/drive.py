@@ -9,8 +9,10 @@ from pathlib import Path
 import typer
 from rich.console import Console
 
+from mcal.annotators import FilesAnnotator
 from mcal.campaign import Campaign
 from mcal.settings import Settings
+from mcal.types import Annotator
 
 from .live import PlainView, open_view
 from .tables import print_lines, print_summary
@@ -47,6 +49,7 @@ def drive(settings: Settings, folder: Path, *, again: str, wait: bool = False) -
     ):
         is_done = _run(campaign, view, wait=wait)
         summary, problems = campaign.summary(), campaign.problems
+        annotator = campaign.annotator
     print_summary(console, summary)
     where = shlex.quote(str(folder))
     if is_done:
@@ -56,20 +59,24 @@ def drive(settings: Settings, folder: Path, *, again: str, wait: bool = False) -
         )
         return
     print_lines(console, [f"! {problem}" for problem in problems])
-    batch = summary.open_batch
-    if batch is not None:
-        n_missing = batch["n_items"] - batch["n_told"]
-        lines = ["", f"People's turn: {n_missing:,} labels are missing in {batch['ticket']}"]
-        print_lines(console, [*lines, f"then:  {again}"])
+    print_lines(console, ["", f"People's turn: {_what_to_do(annotator)}", f"then:  {again}"])
     raise typer.Exit(WAITING)
+
+
+def _what_to_do(annotator: Annotator | None) -> str:
+    if isinstance(annotator, FilesAnnotator):
+        return f"write a class into each row of the CSV files in {annotator.sheets}"
+    return "their labels have not all come in yet"
 
 
 def _run(campaign: Campaign, view: PlainView, *, wait: bool) -> bool:
     """Whether the campaign reached its end."""
-    told: tuple[str, ...] = ()
+    told: tuple[str, ...] | None = None
     while campaign.run(on_event=view) is None:
         if not wait:
             return False
+        if told is None:
+            print_lines(view.console, [f"People's turn: {_what_to_do(campaign.annotator)}"])
         if campaign.problems != told:
             told = campaign.problems
             print_lines(view.console, [f"! {problem}" for problem in told])

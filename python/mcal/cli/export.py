@@ -30,10 +30,11 @@ def export(
 
     Columns: index, item, label, source, confidence, round, price_usd, model.
     """
+    from mcal.campaign.item_names import item_names
     from mcal.export import export as write
     from mcal.store import Store
 
     path = folder / f"labels.{format}" if out is None else out
     with Store.open(folder, read_only=True) as store:
-        write(store, path, format=format.value)
+        write(store, path, format=format.value, item_name=item_names(store.campaign))
     typer.echo(str(path))

@@ -1,0 +1,224 @@
+"""Whole campaigns by the command line: small embeddings, a linear head, no network."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner, Result
+
+from mcal.cli import app, drive
+
+N_POOL, CLASSES = 400, ("ant", "bee", "cow")
+
+
+@pytest.fixture(scope="module")
+def blobs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with well separated embeddings and their truth."""
+    folder = tmp_path_factory.mktemp("blobs")
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, len(CLASSES), N_POOL)
+    centers = 6.0 * np.eye(len(CLASSES), 8)
+    embeddings = centers[truth] + rng.normal(size=(N_POOL, 8))
+    np.save(folder / "x.npy", embeddings.astype(np.float32))
+    np.save(folder / "truth.npy", truth)
+    return folder
+
+
+def write_config(folder: Path, blobs: Path, annotator: str, more: str = "") -> Path:
+    path = folder / "blobs.toml"
+    path.write_text(
+        f"classes = {json.dumps(CLASSES)}\n{more}\n"
+        f'[pool]\nkind = "embeddings"\npath = "{blobs / "x.npy"}"\n'
+        f"[annotator]\n{annotator}\n"
+        '[[classifier]]\narchitecture = "linear"\ndevice = "cpu"\n'
+        # Few and large steps: this is about the command line.
+        "[plan]\ninitial_share = 0.1\ndelta_min_share = 0.1\nstable_share = 0.9\n",
+        encoding="utf-8",
+    )
+    return path
+
+
+def mcal(*arguments: object) -> Result:
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+@pytest.fixture(scope="module")
+def finished(blobs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a campaign that ``mcal run`` took to its end."""
+    folder = tmp_path_factory.mktemp("finished")
+    config = write_config(folder, blobs, f'kind = "oracle"\npath = "{blobs / "truth.npy"}"')
+    result = mcal("run", config)
+    assert result.exit_code == 0, result.output
+    assert "point estimate, not certified" in result.output
+    assert f"mcal export {folder / 'blobs-campaign'}" in result.output
+    return folder / "blobs-campaign"
+
+
+def test_status_has_what_is_promised(finished: Path) -> None:
+    status = json.loads(mcal("status", finished, "--json").stdout)
+    assert status["n_pool"] == N_POOL
+    assert status["n_human"] + status["n_machine"] == N_POOL
+    assert status["human_cost_usd"] == pytest.approx(0.04 * status["n_human"])
+    assert status["human_only_cost_usd"] == pytest.approx(0.04 * N_POOL)
+    assert status["total_cost_usd"] >= status["human_cost_usd"] + status["training_cost_usd"]
+    assert status["saving"] == pytest.approx(
+        1 - status["total_cost_usd"] / status["human_only_cost_usd"]
+    )
+    assert status["target_error"] == 0.05
+    assert set(status) >= {"estimated_error", "stop_reason", "rounds", "classifier"}
+    assert status["stop_reason"]
+
+
+def test_status_in_words_shows_the_bill(finished: Path) -> None:
+    told = mcal("status", finished).stdout
+    for words in ("people's labels", "people alone", "$16.00", "saving", "target error     5.00%"):
+        assert words in told
+    assert "point estimate, not certified" in told
+
+
+@pytest.mark.parametrize("format", ["csv", "jsonl"])
+def test_export_has_one_row_per_item(finished: Path, tmp_path: Path, format: str) -> None:
+    out = tmp_path / f"labels.{format}"
+    result = mcal("export", finished, "--format", format, "--out", out)
+    assert (result.exit_code, result.stdout) == (0, f"{out}\n")
+    text = out.read_text(encoding="utf-8")
+    rows = (
+        list(csv.DictReader(text.splitlines()))
+        if format == "csv"
+        else [json.loads(line) for line in text.splitlines()]
+    )
+    columns = ["index", "item", "label", "source", "confidence", "round", "price_usd", "model"]
+    assert list(rows[0]) == columns
+    assert [int(row["index"]) for row in rows] == list(range(N_POOL))
+    assert {row["label"] for row in rows} <= set(CLASSES)
+
+
+def test_export_goes_into_the_campaign_by_default(finished: Path) -> None:
+    result = mcal("export", finished, "--format", "csv")
+    assert result.stdout == f"{finished / 'labels.csv'}\n"
+    assert (finished / "labels.csv").is_file()
+
+
+def test_evaluate_agrees_with_a_count_over_the_export(
+    finished: Path, blobs: Path, tmp_path: Path
+) -> None:
+    found = json.loads(mcal("evaluate", finished, "--json").stdout)
+    mcal("export", finished, "--format", "csv", "--out", tmp_path / "labels.csv")
+    with (tmp_path / "labels.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    truth = np.load(blobs / "truth.npy")
+    wrong = [row for row in rows if row["label"] != CLASSES[truth[int(row["index"])]]]
+    assert found["realised_error"] == len(wrong) / N_POOL
+    assert found["set_error"] == sum(row["source"] == "machine" for row in wrong) / N_POOL
+    assert found["n_delivered"] == N_POOL
+
+
+def test_evaluate_takes_another_truth(finished: Path, tmp_path: Path) -> None:
+    np.save(tmp_path / "all-ants.npy", np.zeros(N_POOL, np.int64))
+    found = json.loads(
+        mcal("evaluate", finished, "--truth", tmp_path / "all-ants.npy", "--json").stdout
+    )
+    assert 0.5 < found["realised_error"] < 0.8
+    np.save(tmp_path / "short.npy", np.zeros(3, np.int64))
+    result = mcal("evaluate", finished, "--truth", tmp_path / "short.npy")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("mcal: truth: expected 400 labels, found ")
+
+
+def test_evaluate_in_words(finished: Path) -> None:
+    told = mcal("evaluate", finished).stdout
+    assert "Against the truth" in told
+    assert "realised error" in told
+
+
+def test_running_a_finished_campaign_again_buys_nothing(finished: Path) -> None:
+    before = mcal("status", finished, "--json").stdout
+    assert mcal("run", finished.parent / "blobs.toml").exit_code == 0
+    assert mcal("status", finished, "--json").stdout == before
+
+
+def test_other_settings_on_the_same_folder_are_refused(
+    finished: Path, blobs: Path, tmp_path: Path
+) -> None:
+    config = write_config(
+        tmp_path, blobs, f'kind = "oracle"\npath = "{blobs / "truth.npy"}"', "seed = 9"
+    )
+    result = mcal("run", config, "--out", finished)
+    assert result.exit_code == 1
+    assert len(result.stderr.splitlines()) == 1
+    assert "seed" in result.stderr
+
+
+@pytest.mark.parametrize("command", ["status", "evaluate"])
+def test_a_folder_without_a_campaign_is_one_line(tmp_path: Path, command: str) -> None:
+    result = mcal(command, tmp_path)
+    assert result.exit_code == 1
+    assert len(result.stderr.splitlines()) == 1
+
+
+def fill_in(sheets: Path, truth: np.ndarray) -> int:
+    """Do what people do: write a class into every row; returns how many were empty."""
+    n_filled = 0
+    for sheet in sheets.glob("*.csv"):
+        with sheet.open(encoding="utf-8-sig", newline="") as file:
+            rows = list(csv.DictReader(file))
+        for row in rows:
+            n_filled += not row["label"]
+            row["label"] = CLASSES[truth[int(row["index"])]]
+        with sheet.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, list(rows[0]))
+            writer.writeheader()
+            writer.writerows(rows)
+    return n_filled
+
+
+def test_people_answer_by_csv_until_the_end(blobs: Path, tmp_path: Path) -> None:
+    config = write_config(tmp_path, blobs, 'kind = "files"\npath = "to-label"')
+    truth = np.load(blobs / "truth.npy")
+    result = mcal("run", config)
+    n_labels = 0
+    for _ in range(30):
+        if result.exit_code != drive.WAITING:
+            break
+        assert str(tmp_path / "to-label" / "todo") in result.output
+        assert f"mcal run {config}" in result.output
+        n_labels += fill_in(tmp_path / "to-label" / "todo", truth)
+        result = mcal("run", config)
+    assert result.exit_code == 0, result.output
+    status = json.loads(mcal("status", tmp_path / "blobs-campaign", "--json").stdout)
+    assert status["n_human"] == n_labels
+
+
+def test_waiting_people_are_looked_for(
+    blobs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = write_config(tmp_path, blobs, 'kind = "files"\npath = "to-label"')
+    truth = np.load(blobs / "truth.npy")
+    slept: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        fill_in(tmp_path / "to-label" / "todo", truth)
+
+    monkeypatch.setattr(drive.time, "sleep", sleep)
+    result = mcal("run", config, "--wait")
+    assert result.exit_code == 0, result.output
+    assert 1 <= len(slept) < 30
+
+
+def test_typos_of_people_are_told(blobs: Path, tmp_path: Path) -> None:
+    config = write_config(tmp_path, blobs, 'kind = "files"\npath = "to-label"')
+    assert mcal("run", config).exit_code == drive.WAITING
+    sheet = sorted((tmp_path / "to-label" / "todo").glob("*.csv"))[0]
+    with sheet.open(encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(file))
+    rows[0]["label"] = "dragon"
+    with sheet.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    result = mcal("run", config)
+    assert result.exit_code == drive.WAITING
+    assert any("dragon" in line for line in result.output.splitlines() if line.startswith("! "))

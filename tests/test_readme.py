@@ -1,0 +1,109 @@
+"""What the README says is so: its code runs, its settings validate, its commands exist."""
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.main import get_command
+
+from mcal.cli import app
+from mcal.config import read_settings
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+GROUP: Any = get_command(app)
+COMMANDS = GROUP.commands
+
+
+def snippets(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", README, flags=re.DOTALL | re.MULTILINE)
+
+
+def options_of(command: str) -> set[str]:
+    return {name for parameter in COMMANDS[command].params for name in parameter.opts} - {"--help"}
+
+
+def uses() -> list[tuple[str, str]]:
+    """Every use of the command line: its command, and the text up to the end of the code."""
+    found = re.findall(r"\bmcal (demo|run|status|export|evaluate|doctor)\b([^`\n]*)", README)
+    return [(name, rest) for name, rest in found]
+
+
+@pytest.mark.parametrize("code", snippets("python"))
+def test_the_code_runs(tmp_path: Path, code: str) -> None:
+    # The same code on fewer digits in fewer steps: this is about the code.
+    few = '{"kind": "digits", "limit": 300}'
+    steps = '{"initial_share": 0.1, "delta_min_share": 0.1, "stable_share": 0.9}'
+    fewer = code.replace('{"kind": "digits"}', f"{few}, plan={steps}")
+    assert fewer != code
+    done = subprocess.run(
+        [sys.executable, "-c", fewer], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "'human'" in done.stdout
+    assert re.search(r"\] \d+\.\d+\n$", done.stdout), done.stdout
+
+
+def test_the_code_is_five_lines() -> None:
+    (code,) = snippets("python")
+    assert len([line for line in code.splitlines() if line.strip()]) == 5
+
+
+@pytest.mark.parametrize("text", snippets("toml"))
+def test_the_settings_validate(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "flowers.toml"
+    path.write_text(text, encoding="utf-8")
+    pool_path = tomllib.loads(text)["pool"].get("path")
+    if pool_path is not None:
+        (tmp_path / pool_path).mkdir()
+    settings = read_settings(path)
+    assert settings.classes == ("daisy", "rose", "tulip")
+
+
+def test_there_is_something_to_check() -> None:
+    assert len(snippets("toml")) == 1
+    assert {name for name, _ in uses()} == set(COMMANDS)
+
+
+def test_every_option_in_the_readme_exists() -> None:
+    for name, rest in uses():
+        assert set(re.findall(r"--[a-z][a-z-]*", rest)) <= options_of(name), name
+
+
+def test_every_option_is_in_the_table_of_commands() -> None:
+    table = dict(re.findall(r"^\| `mcal ([a-z]+)([^`]*)`", README, re.MULTILINE))
+    assert set(table) == set(COMMANDS)
+    for name, rest in table.items():
+        long_options = {option for option in options_of(name) if option.startswith("--")}
+        assert set(re.findall(r"--[a-z][a-z-]*", rest)) == long_options, name
+
+
+def test_every_option_and_argument_has_help() -> None:
+    for name, command in COMMANDS.items():
+        assert command.help, name
+        for parameter in command.params:
+            assert getattr(parameter, "help", None), (name, parameter.name)
+
+
+def test_the_first_command_installs_an_extra_that_exists() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    (extra,) = re.findall(r"pip install '\.\[(\w+)\]'", README)
+    assert extra in project["optional-dependencies"]
+
+
+def test_continuous_integration_runs_the_second_command() -> None:
+    assert "bash tests/run\n" in snippets("sh")
+    assert (
+        (ROOT / ".ci" / "run").read_text(encoding="utf-8").rstrip().endswith("exec bash tests/run")
+    )
+
+
+def test_local_links_lead_somewhere() -> None:
+    links = re.findall(r"\]\((?!https?:)([^)#]+)", README)
+    assert links
+    for link in links:
+        assert (ROOT / link).exists(), link
