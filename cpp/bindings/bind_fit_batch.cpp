@@ -1,6 +1,8 @@
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
+#include <pybind11/typing.h>
 
+#include <cstdint>
 #include <string>
 
 #include "arrays.hpp"
@@ -11,6 +13,7 @@ namespace mcal::bindings {
 namespace {
 
 using Matrix = py::array_t<double, py::array::c_style>;
+using Whole = py::array_t<std::int32_t, py::array::c_style>;
 
 // float64 of shape (1, R), the same for every row, or (rows, R).
 Matrix row_matrix(const py::object& value, const char* name, const Matrix& like) {
@@ -26,9 +29,13 @@ MatrixView<const double> repeated(const Matrix& m, Index rows) {
   return {m.data(), rows, m.shape(1), m.shape(0) == 1 ? 0 : m.shape(1)};
 }
 
-py::tuple fit(const py::object& n_train, const py::object& wrong, const py::object& n_test,
-              const py::object& weights, int form, int objective, double chance, int max_iterations,
-              double tolerance) {
+// parameters, status, objective, deviance, iterations: see fit_batch.hpp.
+py::typing::Tuple<Matrix, Whole, Matrix, Matrix, Whole> fit(const py::object& n_train,
+                                                            const py::object& wrong,
+                                                            const py::object& n_test,
+                                                            const py::object& weights, int form,
+                                                            int objective, double chance,
+                                                            int max_iterations, double tolerance) {
   const Matrix w = as_array<double>(wrong, "wrong", 2, "float64 of shape (rows, R)");
   const Matrix n = row_matrix(n_train, "n_train", w);
   const Matrix t = row_matrix(n_test, "n_test", w);
@@ -40,8 +47,8 @@ py::tuple fit(const py::object& n_train, const py::object& wrong, const py::obje
                            .max_iterations = max_iterations,
                            .tolerance = tolerance};
   Matrix parameters({rows, static_cast<Index>(parameter_count(options.form))});
-  py::array_t<double, py::array::c_style> values(rows), deviance(rows);
-  py::array_t<std::int32_t, py::array::c_style> status(rows), iterations(rows);
+  Matrix values(rows), deviance(rows);
+  Whole status(rows), iterations(rows);
   const FitInput input{repeated(n, rows), matrix_of(w), repeated(t, rows), repeated(v, rows)};
   static_assert(sizeof(FitStatus) == sizeof(std::int32_t));
   const FitOutput output{

@@ -78,7 +78,7 @@ inline Capped capped(double eta, double log_chance, double order) {
   const double bounded = at_most(eta, log_chance + kFarAboveChance);
   const double s = fast_exp(at_least(order * (bounded - log_chance), -700.0));
   const double q = 1.0 / (1.0 + s);
-  return {bounded + fast_log(q) / order, q};
+  return {bounded + fast_log(q) * (1.0 / order), q};
 }
 
 struct Uncapped {
@@ -90,7 +90,7 @@ inline Uncapped uncapped(double log_error, double log_chance, double order) {
   constexpr double kBelowChance = -0.03;
   const double bounded = at_most(log_error, log_chance + kBelowChance);
   const double q = 1.0 - fast_exp(at_least(order * (bounded - log_chance), -700.0));
-  return {bounded - fast_log(q) / order, q};
+  return {bounded - fast_log(q) * (1.0 / order), q};
 }
 
 void predict_linear(Index n, double level, double gamma, double third, const double* __restrict L,
