@@ -1,0 +1,51 @@
+"""``import mcal`` is cheap, and brings nothing that the caller may not have."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+PROGRAM = """
+import json, sys, time
+before = set(sys.modules)
+start = time.perf_counter()
+{statement}
+seconds = time.perf_counter() - start
+new = sorted(set(sys.modules) - before)
+print(json.dumps({{"modules": new, "seconds": seconds}}))
+"""
+
+
+def new_modules(statement: str) -> list[str]:
+    child = subprocess.run(
+        [sys.executable, "-c", PROGRAM.format(statement=statement)],
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    report = json.loads(child.stdout.splitlines()[-1])
+    print(f"{statement}: {len(report['modules'])} modules, {report['seconds']:.3f} s")
+    return list(report["modules"])
+
+
+def foreign(modules: list[str]) -> set[str]:
+    # An editable install loads its own hooks.
+    tops = {name.partition(".")[0] for name in modules} - sys.stdlib_module_names
+    return {top for top in tops if "editable" not in top}
+
+
+def test_import_loads_nothing_but_itself() -> None:
+    modules = new_modules("import mcal")
+    assert foreign(modules) == {"mcal"}
+    assert "sqlite3" not in modules
+    # The time follows the number of modules, which no busy machine changes.
+    assert len(modules) < 150
+
+
+@pytest.mark.parametrize("name", ["k_center", "margin", "search_plan", "smallest_k"])
+def test_the_numbers_need_numpy_only(name: str) -> None:
+    modules = new_modules(f"import mcal; mcal.{name}")
+    assert foreign(modules) == {"mcal", "numpy"}
+    assert "sqlite3" not in modules

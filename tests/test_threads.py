@@ -1,0 +1,54 @@
+"""Results do not depend on the number of threads, to the last bit."""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+
+import mcal
+
+RNG = np.random.default_rng(0)
+POINTS = RNG.standard_normal((20_011, 33)).astype(np.float32)
+LOGITS = RNG.standard_normal((30_011, 17)).astype(np.float32)
+VALUES = RNG.integers(0, 1000, 500_009).astype(np.float64)
+
+
+def k_center() -> tuple[np.ndarray, ...]:
+    found = mcal.k_center(POINTS, 150, centers=np.arange(100))
+    return found.positions, found.distances, np.array(found.n_full_passes)
+
+
+def uncertainty() -> tuple[np.ndarray, ...]:
+    return tuple(vars(mcal.uncertainty(LOGITS, kind="logits")).values())
+
+
+def first_k() -> tuple[np.ndarray, ...]:
+    return mcal.smallest_k(VALUES, 1001), mcal.largest_k(VALUES, 400_000)
+
+
+@pytest.fixture(autouse=True)
+def _default_threads() -> Iterator[None]:
+    yield
+    mcal.set_thread_count(0)
+
+
+@pytest.mark.parametrize("function", [k_center, uncertainty, first_k])
+def test_same_bits(function: Callable[[], tuple[np.ndarray, ...]]) -> None:
+    mcal.set_thread_count(1)
+    alone = function()
+    for n in (2, 5):
+        mcal.set_thread_count(n)
+        for expected, found in zip(alone, function(), strict=True):
+            np.testing.assert_array_equal(found, expected)
+            assert found.dtype == expected.dtype
+
+
+def test_the_count_can_be_set_and_restored() -> None:
+    default = mcal.thread_count()
+    assert default >= 1
+    mcal.set_thread_count(3)
+    assert mcal.thread_count() == 3
+    mcal.set_thread_count(0)
+    assert mcal.thread_count() == default
+    with pytest.raises(ValueError, match=r"n: expected an integer from 0 to 1024, found -1"):
+        mcal.set_thread_count(-1)
