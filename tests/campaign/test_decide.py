@@ -46,6 +46,7 @@ def verdict_after(plans: dict[str, list[Plan]], **change: Any) -> Any:
         "n_pool": N_POOL,
         "n_train": 400,
         "n_left": 9000,
+        "n_machine_now": dict.fromkeys(plans, 5500),
         "training_spent_usd": 1.0,
         "settings": Settings(),
     }
@@ -98,6 +99,13 @@ def test_a_plan_to_stop_settles_although_the_training_set_grows() -> None:
     assert verdict_after({"a": grown}).verdict is Verdict.MACHINE_LABEL
 
 
+def test_an_unsettled_plan_grows_by_a_quarter_at_most() -> None:
+    moving = [plan(total_cost_usd=c, n_train=n) for c, n in ((300, 900), (200, 2000)) * 2]
+    assert verdict_after({"a": moving}, n_train=1000).n_buy == 250
+    near = [plan(total_cost_usd=c, n_train=1120) for c in (300, 200, 300, 200)]
+    assert verdict_after({"a": near}, n_train=1000).n_buy == 120
+
+
 def test_an_unsettled_plan_to_stop_buys_little() -> None:
     falling = [
         replace(STOP, total_cost_usd=c, stop_cost_usd=c, go_on_cost_usd=c + 1)
@@ -132,6 +140,13 @@ def test_losers_are_dropped_once_every_plan_is_stable() -> None:
 
 def test_ties_go_to_the_first_candidate() -> None:
     assert verdict_after({"first": [plan()] * 4, "second": [plan()] * 4}).classifier == "first"
+
+
+@pytest.mark.parametrize(("rest", "verdict"), [(100, "machine_label"), (101, "buy")])
+def test_nothing_is_bought_that_could_not_save_its_price(rest: int, verdict: str) -> None:
+    # The smallest batch is 100: it pays only when more than 100 labels are left to people.
+    decision = verdict_after({"a": [plan()]}, n_machine_now={"a": 9000 - rest})
+    assert decision.verdict == verdict
 
 
 def test_nothing_left_to_buy_ends_it() -> None:

@@ -18,6 +18,9 @@ __all__ = ["MIN_ROUNDS", "Decision", "Verdict", "decide", "first_batch_size", "s
 MIN_ROUNDS = 4
 """Trainings before a forecast may end the buying: three points and one that tests them."""
 
+UNSETTLED_GROWTH = 0.25
+"""Growth of |B| while a plan does not settle: few trainings, and no leap on a doubtful forecast."""
+
 
 class Verdict(StrEnum):
     """What happens to the unlabelled items."""
@@ -58,6 +61,7 @@ def decide(
     n_pool: int,
     n_train: int,
     n_left: int,
+    n_machine_now: Mapping[str, int],
     training_spent_usd: float,
     settings: Settings,
 ) -> Decision:
@@ -69,6 +73,8 @@ def decide(
         Only candidates that are still trained; all with the same number of rounds.
     n_pool, n_train, n_left : int
         Items in the pool, people's labels in B, items no one has labelled yet.
+    n_machine_now : mapping of candidate name to int
+        Machine labels that its latest model may give now, measured on T, no forecast.
     training_spent_usd : float
         Spent so far on training and scoring, every candidate's included.
     settings : Settings
@@ -103,10 +109,17 @@ def decide(
     def verdict(kind: Verdict, reason: str, n_buy: int = 0) -> Decision:
         return Decision(kind, leader, n_buy, stable, dropped, reason)
 
+    batch_min = min(n_left, smallest_batch(n_pool, settings))
     human_only = settings.prices.price_per_label * n_pool
     exploration = rules.exploration_share * human_only
     if n_left == 0:
         return verdict(Verdict.PEOPLE, "people have labelled every item")
+    if n_left - n_machine_now[leader] <= batch_min:
+        return verdict(
+            Verdict.MACHINE_LABEL,
+            f"the model in hand may label {n_machine_now[leader]:,} of the {n_left:,} items left; "
+            f"no further batch of {batch_min:,} labels can cost less",
+        )
     if training_spent_usd >= exploration and plan.n_machine == 0:
         return verdict(
             Verdict.PEOPLE,
@@ -128,17 +141,19 @@ def decide(
             f"stopping now costs ${plan.stop_cost_usd:,.2f} in all; the best plan that buys "
             f"more, ${plan.total_cost_usd:,.2f}, does not save enough",
         )
-    batch_min = min(n_left, smallest_batch(n_pool, settings))
-    n_buy = next_batch_size(
-        plan,
-        n_train=n_train,
-        n_left=n_left,
-        stable=stable if as_printed else enough,
-        batch_min=batch_min,
-        batch_initial=first_batch_size(n_pool, settings),
-        preset=settings.preset,
-    )
-    n_buy = n_buy or batch_min  # a plan to stop that has not settled is tested, cheaply
+    if enough and not stable and not as_printed:
+        towards_best = min(plan.n_train - n_train, round(UNSETTLED_GROWTH * n_train))
+        n_buy = min(n_left, max(batch_min, towards_best))
+    else:
+        n_buy = next_batch_size(
+            plan,
+            n_train=n_train,
+            n_left=n_left,
+            stable=stable,
+            batch_min=batch_min,
+            batch_initial=first_batch_size(n_pool, settings),
+            preset=settings.preset,
+        )
     if not enough:
         why = f"training {rounds} of the {MIN_ROUNDS} that a forecast needs"
     elif not stable:

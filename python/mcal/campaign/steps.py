@@ -152,6 +152,7 @@ class Steps:
             n_pool=self.pool.n_pool,
             n_train=store.labels(Purpose.TRAIN).indices.size,
             n_left=self.facts.readable(unlabelled).size,
+            n_machine_now={name: self._cut(round_, name)[0] for name in self.facts.live()},
             training_spent_usd=self.facts.training_spent_usd(),
             settings=self.settings,
         )
@@ -197,14 +198,7 @@ class Steps:
     def _machine_label(self, decision: Decision, round_: int) -> Callable[[], None]:
         """The model in hand labels what it is surest of (line 26)."""
         trained, settings = self._scored(decision.classifier, round_), self.settings
-        profile = self.facts.profile(round_, decision.classifier)
-        count, error = largest_cut(
-            profile,
-            n_pool=self.pool.n_pool,
-            target_error=settings.target_error,
-            target=settings.target,
-            safety=0.0 if settings.preset == "paper" else settings.plan.safety,
-        )
+        count, error = self._cut(round_, decision.classifier)
         left, scores = self._positions_left(trained), trained.scores
         chosen = np.sort(left[smallest_k(scores.deficit[left], count)])
 
@@ -226,6 +220,17 @@ class Steps:
             )
 
         return record
+
+    def _cut(self, round_: int, name: str) -> tuple[int, float]:
+        """How many items the model of a round may label, and the errors expected / n_pool."""
+        settings = self.settings
+        return largest_cut(
+            self.facts.profile(round_, name),
+            n_pool=self.pool.n_pool,
+            target_error=settings.target_error,
+            target=settings.target,
+            safety=0.0 if settings.preset == "paper" else settings.plan.safety,
+        )
 
     def _people(self, decision: Decision, round_: int) -> Callable[[], None]:
         return lambda: self._record(decision, round_)
@@ -266,7 +271,7 @@ class Steps:
             labels,
             to_score,
             on_train=self._progress("train", f"{name} on {indices.size:,} labels"),
-            on_score=self._progress("score", f"{to_score.size:,} items"),
+            on_score=self._progress("score", name),
         )
         self.trainer.forget_before(name, round_)
         return trained
@@ -343,6 +348,7 @@ class Steps:
                 words,
                 facts={
                     "round": summary.rounds,
+                    "n_pool": summary.n_pool,
                     "n_human": summary.n_human,
                     "spent_usd": summary.total_cost_usd,
                     "human_only_usd": summary.human_only_cost_usd,
