@@ -44,8 +44,14 @@ def test_import_loads_nothing_but_itself() -> None:
     assert len(modules) < 150
 
 
-@pytest.mark.parametrize("name", ["k_center", "margin", "search_plan", "smallest_k"])
+@pytest.mark.parametrize("name", ["fit_power_laws", "k_center", "margin", "search_plan"])
 def test_the_numbers_need_numpy_only(name: str) -> None:
     modules = new_modules(f"import mcal; mcal.{name}")
     assert foreign(modules) == {"mcal", "numpy"}
     assert "sqlite3" not in modules
+
+
+def test_every_public_name_is_there_and_none_needs_torch() -> None:
+    modules = new_modules("from mcal import *")  # raises when a name is missing
+    assert {"mcal", "numpy", "pydantic"} <= foreign(modules)
+    assert not {"torch", "torchvision", "cupy", "sklearn", "PIL"} & foreign(modules)

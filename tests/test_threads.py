@@ -10,6 +10,8 @@ import mcal
 RNG = np.random.default_rng(0)
 POINTS = RNG.standard_normal((20_011, 33)).astype(np.float32)
 LOGITS = RNG.standard_normal((30_011, 17)).astype(np.float32)
+N_TRAIN = np.array([300, 600, 1200, 2400, 4800])
+N_WRONG = RNG.binomial(1000, 3.0 * N_TRAIN**-0.4, (1009, 5))
 VALUES = RNG.integers(0, 1000, 500_009).astype(np.float64)
 
 
@@ -26,16 +28,22 @@ def first_k() -> tuple[np.ndarray, ...]:
     return mcal.smallest_k(VALUES, 1001), mcal.largest_k(VALUES, 400_000)
 
 
+def fit_power_laws() -> tuple[np.ndarray, ...]:
+    fits = mcal.fit_power_laws(N_TRAIN, N_WRONG, np.full(5, 1000))
+    return tuple(v for v in vars(fits).values() if isinstance(v, np.ndarray))
+
+
 @pytest.fixture(autouse=True)
 def _default_threads() -> Iterator[None]:
     yield
     mcal.set_thread_count(0)
 
 
-@pytest.mark.parametrize("function", [k_center, uncertainty, first_k])
+@pytest.mark.parametrize("function", [k_center, uncertainty, first_k, fit_power_laws])
 def test_same_bits(function: Callable[[], tuple[np.ndarray, ...]]) -> None:
     mcal.set_thread_count(1)
     alone = function()
+    assert alone
     for n in (2, 5):
         mcal.set_thread_count(n)
         for expected, found in zip(alone, function(), strict=True):
