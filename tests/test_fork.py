@@ -1,4 +1,4 @@
-"""The thread pool survives ``fork``: a child that inherits it in use answers and does not hang."""
+"""The thread pool survives ``fork``, idle or at work: the child answers and does not hang."""
 
 import subprocess
 import sys
@@ -10,10 +10,12 @@ PROGRAM = """
     import multiprocessing
     import os
     import signal
+    import threading
 
     import numpy as np
 
     import mcal
+    from mcal import k_center, smallest_k  # a child may not find the import lock free
 
     signal.alarm(60)
     mcal.set_thread_count(2)
@@ -23,7 +25,7 @@ PROGRAM = """
 
 
     def answer(_=None):
-        return mcal.k_center(points, 40).positions.tolist(), mcal.smallest_k(values, 9).tolist()
+        return k_center(points, 40).positions.tolist(), smallest_k(values, 9).tolist()
 
 
     def check_child(depth):
@@ -42,6 +44,30 @@ PROGRAM = """
 USES = {
     "fork": "check_child(1)\nassert answer() == expected",
     "grandchild": "check_child(3)",
+    "fork while another thread computes": """
+stop = threading.Event()
+
+
+def compute():
+    while not stop.is_set():
+        k_center(points, 400)
+        turns.append(1)
+
+
+turns = []
+worker = threading.Thread(target=compute)
+worker.start()
+try:
+    while not turns:
+        pass
+    for _ in range(20):  # almost every one of them meets the pool at work
+        check_child(1)
+finally:
+    stop.set()
+    worker.join()
+assert len(turns) > 1
+assert answer() == expected
+""",
     "multiprocessing": """
 with multiprocessing.get_context("fork").Pool(2) as pool:
     assert pool.map(answer, range(4)) == [expected] * 4

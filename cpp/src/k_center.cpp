@@ -122,7 +122,8 @@ class RowBatch {
     rows_.push_back(row);
   }
 
-  std::span<const float* const> rows() const { return rows_; }
+  const float* const* rows() const { return rows_.data(); }
+  Index size() const { return static_cast<Index>(rows_.size()); }
 
  private:
   Index n_;
@@ -209,7 +210,8 @@ class Greedy {
     for (Index i = begin; i < end; ++i) batch.add(x_.row(i));
     const Index chunk = rows_in(kBlockBytes, 2);
     for (Index c = 0; c < n_recent_; c += chunk) {
-      fold_(batch.rows(), recent(c, std::min(c + chunk, n_recent_)), &value_[at(begin)]);
+      fold_(batch.rows(), batch.size(), recent(c, std::min(c + chunk, n_recent_)),
+            &value_[at(begin)]);
     }
     Key best = kNobody;
     for (Index i = begin; i < end; ++i) {
@@ -261,7 +263,7 @@ class Greedy {
         batch.add(x_.row(position_of(group_[at(i)])));
         values[i - begin] = value_of(group_[at(i)]);
       }
-      fold_(batch.rows(), recent(seen, n_recent_), values);
+      fold_(batch.rows(), batch.size(), recent(seen, n_recent_), values);
       for (Index i = begin; i < end; ++i) {
         group_[at(i)] = key_of(values[i - begin], position_of(group_[at(i)]));
       }

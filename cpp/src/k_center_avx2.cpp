@@ -8,6 +8,8 @@
 namespace mcal::detail {
 namespace {
 
+const float* row_of(MatrixView<const float> m, Index i) { return m.data + i * m.row_stride; }
+
 // Ones in the first n of 8 lanes.
 __m256i first_lanes(Index n) {
   const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
@@ -67,9 +69,9 @@ void fold_four(const float* const* rows, MatrixView<const float> centers, float*
   };
   Index c = 0;
   for (; c + 2 <= centers.rows; c += 2) {
-    fold(Tile<4, 2>(four, {centers.row(c), centers.row(c + 1)}, centers.cols));
+    fold(Tile<4, 2>(four, {row_of(centers, c), row_of(centers, c + 1)}, centers.cols));
   }
-  if (c < centers.rows) fold(Tile<4, 1>(four, {centers.row(c)}, centers.cols));
+  if (c < centers.rows) fold(Tile<4, 1>(four, {row_of(centers, c)}, centers.cols));
   _mm_storeu_ps(values, nearest);
 }
 
@@ -78,7 +80,7 @@ void fold_one(const float* row, MatrixView<const float> centers, float& value) {
   for (Index c = 0; c < centers.rows; c += 4) {
     // Past the end the last center is taken again, which changes nothing.
     const auto at = [&](Index k) {
-      return centers.row(c + k < centers.rows ? c + k : centers.rows - 1);
+      return row_of(centers, c + k < centers.rows ? c + k : centers.rows - 1);
     };
     const Tile<1, 4> t({row}, {at(0), at(1), at(2), at(3)}, centers.cols);
     nearest = _mm_min_ps(nearest, sum_lanes(t.sum[0][0], t.sum[0][1], t.sum[0][2], t.sum[0][3]));
@@ -89,11 +91,11 @@ void fold_one(const float* row, MatrixView<const float> centers, float& value) {
 
 }  // namespace
 
-void fold_centers_avx2(std::span<const float* const> rows, MatrixView<const float> centers,
+void fold_centers_avx2(const float* const* rows, Index n_rows, MatrixView<const float> centers,
                        float* values) {
-  std::size_t i = 0;
-  for (; i + 4 <= rows.size(); i += 4) fold_four(&rows[i], centers, values + i);
-  for (; i < rows.size(); ++i) fold_one(rows[i], centers, values[i]);
+  Index i = 0;
+  for (; i + 4 <= n_rows; i += 4) fold_four(rows + i, centers, values + i);
+  for (; i < n_rows; ++i) fold_one(rows[i], centers, values[i]);
 }
 
 }  // namespace mcal::detail

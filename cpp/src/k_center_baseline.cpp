@@ -22,9 +22,9 @@ float squared_distance(const float* a, const float* b, Index n) {
 
 }  // namespace
 
-void fold_centers_baseline(std::span<const float* const> rows, MatrixView<const float> centers,
+void fold_centers_baseline(const float* const* rows, Index n_rows, MatrixView<const float> centers,
                            float* values) {
-  for (std::size_t i = 0; i < rows.size(); ++i) {
+  for (Index i = 0; i < n_rows; ++i) {
     for (Index c = 0; c < centers.rows; ++c) {
       values[i] = std::min(values[i], squared_distance(rows[i], centers.row(c), centers.cols));
     }

@@ -1,9 +1,10 @@
 // The loops over a row's points. Included by power_law_<level>.cpp and by nothing else: each
 // compiles its own copy with the instructions of its level. Every loop is element by element and
-// contraction is off (CMakeLists.txt), so that all copies give the same bits.
+// contraction is off (CMakeLists.txt), so that all copies give the same bits. Nothing of the
+// standard library is called: an inline function compiled for AVX2 must never be linked into code
+// that runs without it (tests/cpp/CMakeLists.txt looks for such symbols).
 #pragma once
 
-#include <bit>
 #include <cstdint>
 
 #include "mcal/power_law.hpp"
@@ -38,19 +39,19 @@ inline double fast_exp(double x) {
   p = p * r + 0.5;
   p = p * r + 1.0;
   p = p * r + 1.0;
-  const std::uint64_t power = (std::bit_cast<std::uint64_t>(shifted) << 52) + (1023ULL << 52);
-  return p * std::bit_cast<double>(power);
+  const std::uint64_t power = (__builtin_bit_cast(std::uint64_t, shifted) << 52) + (1023ULL << 52);
+  return p * __builtin_bit_cast(double, power);
 }
 
 // x positive and normal: x = 2^k m with m in [sqrt 1/2, sqrt 2), log m = 2 artanh((m-1)/(m+1)).
 inline double fast_log(double x) {
   constexpr std::uint64_t kSqrtHalf = 0x3fe6a09e667f3bcd;
-  const auto bits = std::bit_cast<std::uint64_t>(x);
+  const auto bits = __builtin_bit_cast(std::uint64_t, x);
   const std::uint64_t biased = bits - kSqrtHalf + (1023ULL << 52);
   const double k =
-      std::bit_cast<double>((biased >> 52) | 0x4330000000000000ULL) - 0x1.00000000003ffp52;
+      __builtin_bit_cast(double, (biased >> 52) | 0x4330000000000000ULL) - 0x1.00000000003ffp52;
   const double f =
-      std::bit_cast<double>(bits - (biased & 0xfff0000000000000ULL) + (1023ULL << 52)) - 1.0;
+      __builtin_bit_cast(double, bits - (biased & 0xfff0000000000000ULL) + (1023ULL << 52)) - 1.0;
   const double s = f / (2.0 + f);
   const double z = s * s;
   double p = 1.0 / 19;

@@ -33,7 +33,9 @@ struct KCenterResult {
 // so large that a squared distance could overflow, when a row is zero under the cosine metric, when
 // a position is out of range or repeated, and when 0 <= k <= N - |centers| does not hold.
 //
-// Memory: O(N) and at most 64 MiB of recent centers; x is never copied, and read in order.
+// Memory: O(N), at most 64 MiB of recent centers, and under the cosine metric one block of unit
+// rows a thread. x itself is never copied. Full passes read it in order, every row once; between
+// them the heap visits single rows wherever they lie.
 KCenterResult select_k_center(MatrixView<const float> x, Index k, std::span<const Index> centers,
                               MatrixView<const float> center_vectors, CenterMetric metric);
 

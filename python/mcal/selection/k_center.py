@@ -45,7 +45,8 @@ def k_center(
     ----------
     x : array (N, D), float32, N and D >= 1
         Read in place when it is float32 and its rows are contiguous, a memory map too, however
-        much larger than RAM: passes go through it in order. Anything else is copied.
+        much larger than RAM: full passes go through it in order, visits between them to single
+        rows anywhere. Anything else is copied.
     k : int
         How many to pick, 0 <= k <= N - len(centers).
     centers : array (M,), int64, optional
