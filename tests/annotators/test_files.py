@@ -98,10 +98,22 @@ def test_the_word_for_no_label_gives_way_to_a_class(folder: Path) -> None:
     assert annotator.collect(batch, "b").labels.tolist() == [0, NO_LABEL]
 
 
-def test_duplicates_that_agree_are_fine(ordered: Path) -> None:
+def test_duplicates_that_agree_are_taken_and_told(ordered: Path) -> None:
     fill(ordered, "index,item,label\n7,7.png,cat\n7,7.png,Cat\n3,=3.png,dog\n")
     fill(ordered, "index,item,label\n7,7.png,cat\n5,005,\n", "b-1 (copy).CSV")
-    assert collect(ordered) == ({7: 0, 3: 1}, ())
+    assert collect(ordered) == (
+        {7: 0, 3: 1},
+        ("done/b-1.csv: labels that another row gives as well: 2; counted once.",),
+    )
+
+
+def test_duplicates_are_one_sentence_for_each_file(ordered: Path) -> None:
+    fill(ordered, "index,item,label\n" + "7,7.png,cat\n" * 1_500 + "7,7.png,dog\n")
+    found, problems = collect(ordered)
+    assert found == {}
+    assert len(problems) == 2
+    assert "labels that another row gives as well: 1,499;" in problems[0]
+    assert "neither taken" in problems[1]
 
 
 def test_duplicates_that_differ_are_not_taken(ordered: Path) -> None:

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from mcal.annotators import FilesAnnotator, OracleAnnotator, open_annotator
+from mcal.errors import AnnotatorError
 from mcal.settings import AnnotatorSettings
-from mcal.types import Batch, IndexArray, Purpose
+from mcal.types import NO_LABEL, Batch, IndexArray, Purpose
 
 CLASSES = ("cat", "dog")
 BATCH = Batch("b", Purpose.TEST, 0, np.array([1, 0]), ("one", "zero"), CLASSES)
@@ -18,7 +19,12 @@ def no_truth() -> IndexArray:
 def test_the_oracle_takes_the_truth_of_the_data_set(tmp_path: Path) -> None:
     settings = AnnotatorSettings(kind="oracle")
     oracle = open_annotator(
-        settings, folder=tmp_path, truth=lambda: np.array([1, 0]), classes=CLASSES, seed=0
+        settings,
+        folder=tmp_path,
+        truth=lambda: np.array([1, 0]),
+        classes=CLASSES,
+        n_pool=2,
+        seed=0,
     )
     assert isinstance(oracle, OracleAnnotator)
     assert oracle.collect(BATCH, oracle.submit(BATCH)).labels.tolist() == [0, 1]
@@ -27,7 +33,9 @@ def test_the_oracle_takes_the_truth_of_the_data_set(tmp_path: Path) -> None:
 def test_the_oracle_takes_a_file_instead(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("label\ncat\ndog\n")
     settings = AnnotatorSettings(kind="oracle", path=tmp_path / "t.csv")
-    oracle = open_annotator(settings, folder=tmp_path, truth=no_truth, classes=CLASSES, seed=0)
+    oracle = open_annotator(
+        settings, folder=tmp_path, truth=no_truth, classes=CLASSES, n_pool=2, seed=0
+    )
     assert oracle.collect(BATCH, oracle.submit(BATCH)).labels.tolist() == [1, 0]
 
 
@@ -38,7 +46,12 @@ def test_the_oracle_s_noise_follows_the_seed(tmp_path: Path) -> None:
     answers = []
     for seed in (1, 1, 2):
         oracle = open_annotator(
-            settings, folder=tmp_path, truth=lambda: indices % 2, classes=CLASSES, seed=seed
+            settings,
+            folder=tmp_path,
+            truth=lambda: indices % 2,
+            classes=CLASSES,
+            n_pool=200,
+            seed=seed,
         )
         answers.append(oracle.collect(batch, oracle.submit(batch)).labels.tolist())
     assert answers[0] == answers[1] != answers[2]
@@ -47,7 +60,49 @@ def test_the_oracle_s_noise_follows_the_seed(tmp_path: Path) -> None:
 @pytest.mark.parametrize("path", [None, "elsewhere"])
 def test_files_lie_in_the_campaign_s_folder_or_where_told(tmp_path: Path, path: str | None) -> None:
     settings = AnnotatorSettings(kind="files", path=tmp_path / path if path else None)
-    files = open_annotator(settings, folder=tmp_path, truth=no_truth, classes=CLASSES, seed=0)
+    files = open_annotator(
+        settings, folder=tmp_path, truth=no_truth, classes=CLASSES, n_pool=2, seed=0
+    )
     assert isinstance(files, FilesAnnotator)
     files.submit(BATCH)
     assert (tmp_path / (path or "labelling") / "todo" / "b.csv").is_file()
+
+
+@pytest.mark.parametrize("from_file", [True, False])
+@pytest.mark.parametrize(
+    ("labels", "words"),
+    [
+        ([0] * 100, "expected 1,797 labels, one for each item of the pool, found 100"),
+        ([0] * 1_798, "expected 1,797 labels, one for each item of the pool, found 1,798"),
+        ([0] * 1_796 + [2], "expected -1 <= label < 2, found 0 to 2"),
+        ([0] * 1_796 + [-2], "expected -1 <= label < 2, found -2 to 0"),
+        ([NO_LABEL] * 1_797, "found none that fits a class"),
+    ],
+)
+def test_a_truth_that_is_not_the_pool_s_is_refused_at_once(
+    tmp_path: Path, labels: list[int], words: str, from_file: bool
+) -> None:
+    path = tmp_path / "t.npy"
+    np.save(path, np.array(labels))
+    settings = AnnotatorSettings(kind="oracle", path=path if from_file else None)
+    with pytest.raises(AnnotatorError, match=words):
+        open_annotator(
+            settings,
+            folder=tmp_path,
+            truth=no_truth if from_file else lambda: np.array(labels),
+            classes=CLASSES,
+            n_pool=1_797,
+            seed=0,
+        )
+
+
+def test_items_without_a_class_are_part_of_a_truth(tmp_path: Path) -> None:
+    oracle = open_annotator(
+        AnnotatorSettings(kind="oracle"),
+        folder=tmp_path,
+        truth=lambda: np.array([1, NO_LABEL]),
+        classes=CLASSES,
+        n_pool=2,
+        seed=0,
+    )
+    assert oracle.collect(BATCH, oracle.submit(BATCH)).labels.tolist() == [NO_LABEL, 1]

@@ -139,6 +139,19 @@ def test_running_a_finished_campaign_again_buys_nothing(finished: Path) -> None:
     assert mcal("status", finished, "--json").stdout == before
 
 
+def test_a_truth_that_is_too_short_is_told_before_a_campaign_begins(
+    blobs: Path, tmp_path: Path
+) -> None:
+    np.save(tmp_path / "short.npy", np.zeros(100, np.int64))
+    config = write_config(tmp_path, blobs, f'kind = "oracle"\npath = "{tmp_path / "short.npy"}"')
+    result = mcal("run", config)
+    assert result.exit_code == 1
+    assert "short.npy: expected 400 labels, one for each item of the pool, found 100" in (
+        result.stderr
+    )
+    assert mcal("status", tmp_path / "blobs-campaign").exit_code == 1
+
+
 def test_other_settings_on_the_same_folder_are_refused(
     finished: Path, blobs: Path, tmp_path: Path
 ) -> None:

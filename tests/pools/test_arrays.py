@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -110,6 +111,25 @@ def test_refuses_classes_that_are_none(classes: tuple[str, ...]) -> None:
 def test_refuses_names_for_other_items() -> None:
     with pytest.raises(ValueError, match=r"^names: expected one for each of 3 items, found 2"):
         ArrayPool(images(3, 2, 2), CLASSES, names=["a", "b"])
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda names: ArrayPool(images(3, 2, 2), CLASSES, names=names),
+        lambda names: EmbeddingPool(np.zeros((3, 2), np.float32), CLASSES, names=names),
+    ],
+)
+def test_refuses_repeated_names(make: Callable[[list[str]], Pool]) -> None:
+    with pytest.raises(ValueError, match=r"^names: expected names that differ"):
+        make(["a", "b", "a"])
+
+
+def test_refuses_what_is_no_array() -> None:
+    with pytest.raises(ValueError, match=r"^images: expected a NumPy array, found list"):
+        ArrayPool([[1]], CLASSES)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"^embeddings: expected a NumPy array, found list"):
+        EmbeddingPool([[1.0]], CLASSES)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("indices", [np.array([0.0]), np.array([[0]]), np.array([True])])

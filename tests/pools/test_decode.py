@@ -115,6 +115,19 @@ def test_grey_of_16_bits_keeps_its_high_byte(tmp_path: Path) -> None:
         assert np.array_equal(square, np.repeat((values // 256)[..., None], 3, axis=2))
 
 
+@pytest.mark.parametrize("ending", ["png", "tiff"])
+@pytest.mark.parametrize(
+    ("largest", "divisor"), [(1, 1), (255, 1), (256, 16), (4095, 16), (4096, 256), (65535, 256)]
+)
+def test_grey_in_16_bits_is_scaled_by_its_own_depth(
+    tmp_path: Path, ending: str, largest: int, divisor: int
+) -> None:
+    values = np.array([[0, largest // 3], [largest // 2, largest]], np.uint16)
+    Image.fromarray(values).save(tmp_path / f"a.{ending}")
+    square = decode_image(str(tmp_path / f"a.{ending}"), 2)
+    assert np.array_equal(square, np.repeat((values // divisor)[..., None], 3, axis=2))
+
+
 @pytest.mark.filterwarnings("ignore:invalid value")
 def test_floats_are_stretched(tmp_path: Path) -> None:
     values = np.array([[-2.0, 0.0], [2.0, np.nan]], np.float32)

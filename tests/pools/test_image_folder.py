@@ -94,7 +94,14 @@ def test_a_file_that_may_not_be_read_is_broken(tmp_path: Path) -> None:
     assert ImageFolderPool(tmp_path, CLASSES, 8).broken() == {0: "Permission denied"}
 
 
-@pytest.mark.parametrize("fault", [OSError(errno.EMFILE, "Too many open files"), MemoryError()])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        OSError(errno.EMFILE, "Too many open files"),
+        OSError(errno.EIO, "Input/output error"),
+        MemoryError(),
+    ],
+)
 def test_a_failing_system_makes_no_file_a_broken_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: Exception
 ) -> None:

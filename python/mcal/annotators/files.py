@@ -41,7 +41,8 @@ class FilesAnnotator:
     Files named ``<batch_id>*.csv`` in ``todo`` and ``done`` are read; each row is taken by its
     index, and only if its item is the one ordered under that index, so rows never land on another
     item whatever is sorted, cut or copied. Where two rows differ about an item neither is taken;
-    the rest is, and each problem is one sentence with file and line. Nothing that people have
+    the rest is, and each problem is one sentence with file and line; rows that repeat a label are
+    counted once, with one sentence for each file. Nothing that people have
     written is ever changed or deleted.
 
     Parameters
@@ -166,11 +167,19 @@ class _Reading:
         except AnnotatorError as error:
             self.problems.append(f"{folder}/{error}.")
             return
-        for row in rows:
-            if row.cells["label"]:
-                self._add_row(row, f"{folder}/{name}, line {row.line}")
+        n_repeated = sum(
+            self._add_row(row, f"{folder}/{name}, line {row.line}")
+            for row in rows
+            if row.cells["label"]
+        )
+        if n_repeated:
+            self.problems.append(
+                f"{folder}/{name}: labels that another row gives as well: {n_repeated:,}; "
+                "counted once."
+            )
 
-    def _add_row(self, row: Row, place: str) -> None:
+    def _add_row(self, row: Row, place: str) -> bool:
+        """Whether the row says once more what is known."""
         number = as_number(row.cells["index"])
         index = int(number) if number is not None and number.is_integer() else None
         if index is None or index not in self._items:
@@ -186,7 +195,11 @@ class _Reading:
         elif (label := self._names.find(row.cells["label"])) is None:
             self.problems.append(f"{place}: {self._names.why_not(row.cells['label'])}; not taken.")
         else:
-            self.said.setdefault(index, {}).setdefault(label, place)
+            found = self.said.setdefault(index, {})
+            is_repeated = label in found
+            found.setdefault(label, place)
+            return is_repeated
+        return False
 
     def answers(self) -> Answers:
         agreed: dict[int, int] = {}

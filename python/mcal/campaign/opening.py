@@ -29,6 +29,7 @@ def open_parts(
         folder=folder,
         truth=lambda: read_truth(pool_settings, settings.classes),
         classes=pool.classes,
+        n_pool=pool.n_pool,
         seed=derive_seed(settings.seed, 0, "annotator"),
     )
     return pool, annotator

@@ -29,7 +29,7 @@ class ArrayPool:
     classes : sequence of str
         At least two different names.
     names : sequence of str, optional
-        What a person can find each item by; default: the row number.
+        What a person can find each item by, each different; default: the row number.
 
     Raises
     ------
@@ -50,6 +50,7 @@ class ArrayPool:
         *,
         names: Sequence[str] | None = None,
     ) -> None:
+        _check_is_array("images", images)
         shape = images.shape
         if images.dtype != np.uint8:
             raise ValueError(f"images: expected uint8 values 0..255, found {images.dtype}")
@@ -88,7 +89,7 @@ class EmbeddingPool:
     classes : sequence of str
         At least two different names.
     names : sequence of str, optional
-        What a person can find each item by; default: the row number.
+        What a person can find each item by, each different; default: the row number.
     progress : callable
         Told about the pass that looks for NaN and inf.
 
@@ -112,6 +113,7 @@ class EmbeddingPool:
         names: Sequence[str] | None = None,
         progress: Progress = no_progress,
     ) -> None:
+        _check_is_array("embeddings", embeddings)
         if embeddings.dtype not in (np.float32, np.float16):
             raise ValueError(f"embeddings: expected float32 or float16, found {embeddings.dtype}")
         if embeddings.ndim != 2 or 0 in embeddings.shape:
@@ -160,9 +162,16 @@ def open_array(path: Path) -> npt.NDArray[Any]:
     return array
 
 
+def _check_is_array(name: str, value: object) -> None:
+    if not isinstance(value, np.ndarray):
+        raise ValueError(f"{name}: expected a NumPy array, found {type(value).__name__}")
+
+
 def _checked_names(names: Sequence[str] | None, n_pool: int) -> Sequence[str] | None:
     if names is not None and len(names) != n_pool:
         raise ValueError(f"names: expected one for each of {n_pool} items, found {len(names)}")
+    if names is not None and len(set(names)) != n_pool:
+        raise ValueError("names: expected names that differ, found a repeated one")
     return names
 
 

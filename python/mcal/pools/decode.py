@@ -33,9 +33,13 @@ def decode_image(path: str, size: int) -> npt.NDArray[np.uint8]:
 
     The EXIF orientation is applied, the short side brought to ``size`` (bilinear with
     anti-aliasing) and the centre square kept. The first frame of an animation counts.
-    Transparency is laid on white. Grey of 16 bits keeps its high byte; integers beyond 16 bits and
-    floats are stretched from their lowest to their highest finite value. JPEGs much larger than
-    ``size`` are shrunk while decoding, to no less than twice ``size``.
+    Transparency is laid on white. JPEGs much larger than ``size`` are shrunk while decoding, to no
+    less than twice ``size``.
+
+    Grey in a 16-bit file keeps the high 8 of its own bits. Formats do not say how many those are,
+    so the largest value of the file does: below 256 they are 8, below 4096 they are 12 (cameras,
+    microscopes, X-rays), otherwise 16. Integers beyond 16 bits and floats are stretched from their
+    lowest to their highest finite value.
 
     Any exception means that the image cannot be used; ``unreadable_because`` words it. Images of
     more than ``PIL.Image.MAX_IMAGE_PIXELS`` pixels are refused.
@@ -103,7 +107,8 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 
 def _to_bytes(grey: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
     if grey.dtype.kind != "f" and grey.min() >= 0 and grey.max() < 1 << 16:
-        return np.asarray(grey >> 8, np.uint8)
+        own_bits = next(bits for bits in (8, 12, 16) if grey.max() < 1 << bits)
+        return np.asarray(grey >> (own_bits - 8), np.uint8)
     finite = grey[np.isfinite(grey)].astype(np.float64)
     if not finite.size:
         raise ValueError("no finite pixel")

@@ -23,7 +23,7 @@ from .threads import in_threads
 _NO_IMAGES_OF_ANYONE = frozenset({"thumbs.db", "desktop.ini", "__macosx"})
 # Calling a sound file broken for one of these would send it to people, and the cache would keep it.
 _NOT_THE_FILE_S_FAULT = frozenset(
-    {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ESTALE, errno.ETIMEDOUT}
+    {errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ESTALE, errno.ETIMEDOUT}
 )
 _VERIFY_CHUNK = 64
 _READ_CHUNK = 8
