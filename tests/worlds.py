@@ -149,6 +149,8 @@ class WorldModel:
 
 
 class WorldClassifier:
+    device = "cpu"
+
     def __init__(self, world: World) -> None:
         self.world = world
         self.name = f"world-{world.name}/instant"

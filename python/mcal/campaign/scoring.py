@@ -9,7 +9,7 @@ import numpy as np
 from ..selection import k_center, largest_k, uncertainty
 from ..types import FloatArray, IndexArray, Pool, Progress, TrainedModel
 
-__all__ = ["ItemScores", "choose_batch", "score_items"]
+__all__ = ["ItemScores", "choose_batch", "score_items", "would_be_bought"]
 
 LOGITS_AT_ONCE = 1 << 25  # values; bounds the memory of a score matrix with many classes
 
@@ -93,3 +93,18 @@ def choose_batch(
     assert embeddings is not None  # asked for
     given = np.arange(candidates.size, both.size, dtype=np.int64)
     return candidates[k_center(embeddings, n_buy, centers=given).positions]
+
+
+def would_be_bought(scores: ItemScores, bought: IndexArray, others: IndexArray) -> IndexArray:
+    """Which of ``others`` the ranking that bought ``bought`` would have bought in their place.
+
+    Those more informative than the least informative item bought; none where M does not rank
+    (k_center, random). What is left of a random sample is then like what is left of the pool.
+    """
+    if not scores.informativeness.size:
+        return others[:0]
+    last = scores.informativeness[np.searchsorted(scores.indices, bought)].min()
+    taken: IndexArray = others[
+        scores.informativeness[np.searchsorted(scores.indices, others)] > last
+    ]
+    return taken

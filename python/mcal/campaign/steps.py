@@ -29,7 +29,7 @@ from .decide import Decision, Verdict, decide, first_batch_size
 from .estimate import estimate_plan, n_test_items
 from .facts import Facts
 from .moves import round_of
-from .scoring import choose_batch
+from .scoring import choose_batch, would_be_bought
 from .training import Trained, Trainer
 
 __all__ = ["OnEvent", "Steps"]
@@ -189,8 +189,11 @@ class Steps:
             progress=self._progress("score"),
         )
 
+        taken = would_be_bought(trained.scores, indices, self.facts.test_like_pool())
+        details = self._details(decision, test_taken=taken.tolist())
+
         def record() -> None:
-            self._record(decision, round_)
+            self._record(decision, round_, details)
             self._add_batch(Purpose.TRAIN, round_ + 1, indices, selection, decision.reason)
 
         return record

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -56,7 +57,9 @@ class Database:
         """Open the file for reading, while a writer works or not."""
         with _errors(str(path)):
             try:
-                connection = _connect_reader(path, "mode=ro")
+                # Not mode=ro: what a killed writer left half done is rolled back on opening.
+                writable = os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
+                connection = _connect_reader(path, "mode=rw" if writable else "mode=ro")
             except sqlite3.Error as error:
                 # Reading a log needs two small files beside it. Where they cannot be made (a
                 # read-only medium) and no log is left, nobody writes: the file is taken as it is.
@@ -151,6 +154,7 @@ def _connect_reader(path: Path, how: str) -> sqlite3.Connection:
         isolation_level=None,
     )
     try:
+        connection.execute("PRAGMA query_only = ON")
         connection.execute("SELECT COUNT(*) FROM sqlite_master")  # opening alone reads nothing
     except BaseException:
         connection.close()
