@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from mcal.annotators import OracleAnnotator
+from mcal.errors import ClassifierError
 from mcal.pools import EmbeddingPool
 from mcal.types import Answers, Batch, IndexArray, Pool, Progress, Scores, no_progress
 
@@ -40,8 +41,11 @@ class NearestMean:
         return NearestMeanModel(means)
 
     def load(self, path: Path, pool: Pool) -> NearestMeanModel:
-        with path.open("rb") as file:
-            return NearestMeanModel(np.load(file))
+        try:
+            with path.open("rb") as file:
+                return NearestMeanModel(np.load(file))
+        except (ValueError, EOFError) as error:
+            raise ClassifierError(f"{path}: {error}") from error
 
 
 @dataclass
@@ -62,8 +66,10 @@ class NearestMeanModel:
         return Scores((-squared).astype(np.float32), x.astype(np.float32) if embeddings else None)
 
     def save(self, path: Path) -> None:
-        with path.open("wb") as file:
+        part = path.with_suffix(".part")
+        with part.open("wb") as file:
             np.save(file, self.means)
+        part.replace(path)
 
 
 @dataclass

@@ -77,11 +77,22 @@ def test_the_cut_agrees_with_a_slow_walk_down_the_ranks() -> None:
             bound = float(upper_error(errors / rank, n, safety))
             allowed = 0.05 * 4000 / rank if target == "set" else 0.05
             assert 0 < theta <= 1
-            if bound > allowed:
-                break
-            walked, expected = rank, errors
+            if bound <= allowed:
+                walked, expected = rank, errors
         assert count == walked
         assert error == pytest.approx(expected / 4000)
+
+
+def test_a_pool_surer_than_every_test_item_takes_their_error() -> None:
+    profile = estimate_profile([0.5, 0.6], np.array([True, False]), [0.1, 0.2, 0.3])
+    np.testing.assert_allclose(profile.error, 0.5)
+
+
+def test_few_test_items_in_the_first_bins_do_not_forbid_a_cut() -> None:
+    deficit = np.linspace(0, 1, 200)
+    profile = estimate_profile(deficit, np.zeros(200, bool), deficit)
+    count, _ = largest_cut(profile, n_pool=200, target_error=0.05, target="machine", safety=1.645)
+    assert count == 200, "10 right items bound the first bin above 5 %, 200 bound the whole below"
 
 
 def test_nothing_may_be_labelled_when_the_model_is_hopeless_and_all_when_it_is_right() -> None:

@@ -107,9 +107,10 @@ def estimate_profile(
 
     Notes
     -----
-    Test items less confident than all of U say nothing about U and are left out. Test items that
-    tie with a bin's last deficit belong to that bin. Cost: two sorts. Source: algorithm.md,
-    section 2; unmatched: paper, section 3.1.
+    Test items less confident than all of U say nothing about U and are left out, unless there are
+    no others: then they stand for all of U, whose error they overstate. Test items that tie with
+    a bin's last deficit belong to that bin. Cost: two sorts. Source: algorithm.md, section 2;
+    unmatched: paper, section 3.1.
     """
     t_deficit = _deficits("test_deficit", test_deficit)
     u_deficit = _deficits("pool_deficit", pool_deficit)
@@ -134,10 +135,10 @@ def estimate_profile(
     last_deficit = reference[np.maximum(cuts[1:], 1) - 1]
     bin_of = np.searchsorted(last_deficit, t_deficit, side="left")
     known = bin_of < last_deficit.size
+    if not known.any():  # all of U is surer than any test item: the last bin may borrow them
+        bin_of, known = np.full_like(bin_of, last_deficit.size - 1), ~known
     n_test = np.bincount(bin_of[known], minlength=last_deficit.size).astype(np.float64)
     n_wrong = np.bincount(bin_of[known & wrong], minlength=last_deficit.size).astype(np.float64)
-    if not n_test.any():
-        raise ValueError("test_deficit: expected some items as confident as the pool, found none")
     rate = _rising_rates(n_wrong, n_test)
 
     covered = _coverage(edges, shares * n_left)  # (T, n_bins) items of each bin above theta
@@ -198,27 +199,25 @@ def largest_cut(
     Returns
     -------
     count : int
-        Largest rank all of whose prefixes keep the target; 0..|U|.
+        Largest rank whose bound keeps the target; 0..|U|. All smaller ranks keep it too, because
+        the error rises along the ranking.
     error : float
         Point estimate, without safety, of the errors among those labels / n_pool (0 for none).
     """
     if target not in ("set", "machine"):
         raise ValueError(f"target: expected 'set' or 'machine', found {target!r}")
     n_left = int(profile.bin_edges[-1])
-    best, best_wrong = 0, 0.0
-    for begin in range(0, n_left, _RANKS_AT_ONCE):
-        ranks = np.arange(begin + 1, min(begin + _RANKS_AT_ONCE, n_left) + 1, dtype=np.float64)
+    for end in range(n_left, 0, -_RANKS_AT_ONCE):
+        begin = max(0, end - _RANKS_AT_ONCE)
+        ranks = np.arange(begin + 1, end + 1, dtype=np.float64)
         covered = _coverage(profile.bin_edges, ranks)
         wrong = covered @ profile.bin_error
         bound = upper_error(wrong / ranks, _kish(covered, profile.bin_n_test), safety)
         allowed = target_error * n_pool / ranks if target == "set" else target_error
-        kept = np.flatnonzero(bound > allowed)
-        n_kept = int(kept[0]) if kept.size else ranks.size
-        if n_kept:
-            best, best_wrong = begin + n_kept, float(wrong[n_kept - 1])
+        kept = np.flatnonzero(bound <= allowed)
         if kept.size:
-            break
-    return best, best_wrong / n_pool
+            return begin + int(kept[-1]) + 1, float(wrong[kept[-1]]) / n_pool
+    return 0, 0.0
 
 
 _RANKS_AT_ONCE = 1 << 16  # bounds the memory of a search over millions of ranks

@@ -84,7 +84,7 @@ class ClassifierSettings(_Model):
 class PriceSettings(_Model):
     """What things cost, in dollars."""
 
-    price_per_label: Annotated[float, Field(gt=0.0, allow_inf_nan=False)] = 0.04
+    price_per_label: Annotated[float, Field(ge=1e-9, allow_inf_nan=False)] = 0.04
     machine_fee: Dollars = 0.0
     gpu_usd_per_hour: Dollars = 3.0
     fixed_cost_per_training: Dollars = 0.0

@@ -99,8 +99,9 @@ class Batch:
 class Answers:
     """What an annotator has for a batch so far.
 
-    Repeating labels that were collected before is allowed. ``complete`` says that no further
-    label will come. ``problems`` are sentences for the user: duplicates, typos, unknown classes.
+    Labels that were collected before may be repeated or left out. ``complete`` says that no
+    further label will come. ``problems`` are sentences for the user: duplicates, typos, unknown
+    classes.
     """
 
     indices: IndexArray  # (K,)
@@ -207,7 +208,7 @@ class Classifier(Protocol):
         ...
 
     def load(self, path: Path, pool: Pool) -> TrainedModel:
-        """Read what ``TrainedModel.save`` wrote."""
+        """Read what ``TrainedModel.save`` wrote; ``ClassifierError`` when it cannot be read."""
         ...
 
 

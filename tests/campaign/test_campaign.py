@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 
 from blobs import Blobs, NearestMean, SlowAnnotator, make_blobs
 from mcal.campaign import Campaign
+from mcal.campaign.facts import Facts
 from mcal.campaign.moves import Move
 from mcal.errors import AnnotatorError, CampaignBusyError, PoolError, StoreError
 from mcal.settings import PlanSettings, PriceSettings, Settings
@@ -217,6 +219,172 @@ def test_a_lost_checkpoint_is_trained_again(tmp_path: Path, easy: Blobs) -> None
     ) as campaign:
         assert campaign.run() is not None
     assert classifier.trainings[0] == 40
+
+
+def test_a_checkpoint_of_another_campaign_is_not_taken(tmp_path: Path, easy: Blobs) -> None:
+    with create(tmp_path / "run", easy) as campaign:
+        while campaign.step() is not Move.TRAIN:
+            pass
+    for path in (tmp_path / "run").glob("campaign.*"):
+        path.unlink()
+    classifier = NearestMean()
+    other = SETTINGS.model_copy(update={"seed": 1})
+    with create(tmp_path / "run", easy, other, classifiers=[classifier]) as campaign:
+        while campaign.step() is not Move.TRAIN:
+            pass
+    assert classifier.trainings == [40]
+
+
+def test_a_damaged_checkpoint_is_trained_again(tmp_path: Path, easy: Blobs) -> None:
+    with create(tmp_path / "run", easy) as campaign:
+        while campaign.step() is not Move.TRAIN:
+            pass
+    (checkpoint,) = (tmp_path / "run" / "checkpoints").iterdir()
+    checkpoint.write_bytes(b"")
+    classifier = NearestMean()
+    with Campaign.open(
+        tmp_path / "run", pool=easy.pool, annotator=easy.oracle(), classifiers=[classifier]
+    ) as campaign:
+        assert campaign.run() is not None
+    assert classifier.trainings[0] == 40
+
+
+def test_a_training_that_another_process_scored_costs_both(tmp_path: Path, easy: Blobs) -> None:
+    class Killed(BaseException):
+        pass
+
+    class DiesScoring(NearestMean):
+        def train(self, *parts: Any, **rest: Any) -> Any:
+            time.sleep(0.2)
+            model = super().train(*parts, **rest)
+
+            def die(*_: Any, **__: Any) -> Any:
+                raise Killed
+
+            model.score = die
+            return model
+
+    settings = SETTINGS.model_copy(update={"prices": PriceSettings(gpu_usd_per_hour=3600.0)})
+    with (
+        pytest.raises(Killed),
+        create(tmp_path / "run", easy, settings, classifiers=[DiesScoring()]) as campaign,
+    ):
+        campaign.run()
+    with Campaign.open(
+        tmp_path / "run", pool=easy.pool, annotator=easy.oracle(), classifiers=[NearestMean()]
+    ) as campaign:
+        while campaign.step() is not Move.TRAIN:
+            pass
+    with Store.open(tmp_path / "run", read_only=True) as store:
+        statuses = [run.status for run in store.runs()]
+        assert statuses == ["interrupted", "finished"]
+        assert store.spend()["training"] >= 0.2
+        _, cost_usd = Facts(store, ["nearest-mean/fake"]).training_history("nearest-mean/fake")
+    assert cost_usd[0] >= 0.2, "the forecast of the next training must know the whole price"
+
+
+@pytest.mark.parametrize("n_pool", [20, 30, 60, 150])
+@pytest.mark.parametrize("spread", [0.3, 3.0, 60.0])
+def test_small_pools_reach_their_end(tmp_path: Path, n_pool: int, spread: float) -> None:
+    for seed in range(4):
+        world = make_blobs(n_pool, spread, seed=seed)
+        with create(tmp_path / str(seed), world) as campaign:
+            result = campaign.run()
+        assert result is not None
+        assert (result.sources != "").all()
+
+
+@pytest.mark.parametrize("initial_share", [0.3, 0.48])
+@pytest.mark.parametrize("preset", ["default", "paper"])
+def test_buying_everything_ends_the_campaign(
+    tmp_path: Path, initial_share: float, preset: str
+) -> None:
+    world = make_blobs(400, 3000.0)
+    settings = Settings(
+        target_error=0.01, preset=preset, plan=PlanSettings(initial_share=initial_share)
+    )
+    with create(tmp_path / "run", world, settings) as campaign:
+        result = campaign.run()
+    assert result is not None
+    assert np.mean(result.sources == "human") >= 0.97
+    wrong = result.labels != world.truth
+    assert not wrong[result.sources == "human"].any()
+
+
+def test_the_machine_target_bounds_the_errors_among_machine_labels(tmp_path: Path) -> None:
+    world = make_blobs(4000, 1.5)
+    settings = SETTINGS.model_copy(update={"target": "machine"})
+    with create(tmp_path / "run", world, settings) as campaign:
+        result = campaign.run()
+    assert result is not None
+    machine = result.sources == "machine"
+    assert machine.mean() > 0.5
+    wrong = np.mean(result.labels[machine] != world.truth[machine])
+    assert wrong <= 0.05
+    assert result.summary.estimated_error == pytest.approx(wrong, abs=0.03)
+
+
+def test_broken_items_are_not_planned_as_machine_labels(tmp_path: Path, easy: Blobs) -> None:
+    broken = dict.fromkeys(range(0, 4000, 2), "truncated file")
+    easy.pool.broken = lambda: broken  # type: ignore[method-assign]
+    with create(tmp_path / "run", easy) as campaign:
+        campaign.run()
+    with Store.open(tmp_path / "run", read_only=True) as store:
+        n_readable = 2000 - store.labels(Purpose.TEST).indices.size
+        for plan in store.estimates("plan"):
+            assert plan.payload["n_machine"] <= n_readable
+
+
+def test_a_changed_answer_is_reported_and_blocks_nothing(tmp_path: Path, easy: Blobs) -> None:
+    class Changing(SlowAnnotator):
+        def collect(self, batch: Batch, ticket: str) -> Answers:
+            answers = super().collect(batch, ticket)
+            labels = answers.labels.copy()
+            if self.visits > 4:
+                labels[:1] = (labels[:1] + 1) % 4
+            return Answers(answers.indices, labels, answers.complete)
+
+    slow = Changing(easy.truth, per_visit=30)
+    with create(tmp_path / "run", easy, annotator=slow) as campaign:
+        reported = False
+        while campaign.run() is None:
+            reported |= any("first answer stands" in p for p in campaign.problems)
+        assert reported
+
+
+def test_answers_may_come_without_the_earlier_ones(tmp_path: Path, easy: Blobs) -> None:
+    class Increments(SlowAnnotator):
+        def collect(self, batch: Batch, ticket: str) -> Answers:
+            answers = super().collect(batch, ticket)
+            new = answers.indices[-self.per_visit :]
+            return Answers(new, self.truth[new], answers.complete)
+
+    annotator = Increments(easy.truth, per_visit=1000)
+    with create(tmp_path / "run", easy, annotator=annotator) as campaign:
+        while campaign.run() is None:
+            pass
+        assert campaign.summary().n_unlabelled == 0
+
+
+def test_classes_that_fit_nothing_are_an_error_of_the_annotator(
+    tmp_path: Path, easy: Blobs
+) -> None:
+    nothing = SlowAnnotator(np.full(4000, NO_LABEL), per_visit=10_000)
+    with create(tmp_path / "run", easy, annotator=nothing) as campaign:
+        assert campaign.run() is None, "nothing comes at the first visit"
+        with pytest.raises(AnnotatorError, match="no class"):
+            campaign.run()
+
+
+def test_embeddings_for_k_center_are_charged(tmp_path: Path, easy: Blobs) -> None:
+    settings = SETTINGS.model_copy(update={"selection": "k_center"})
+    with create(tmp_path / "run", easy, settings) as campaign:
+        campaign.run()
+    with Store.open(tmp_path / "run", read_only=True) as store:
+        rounds = [run.round for run in store.runs()]
+        fixed = [run.fixed_cost_usd for run in store.runs()]
+    assert rounds.count(0) == 2, "one training, and one scoring to choose by"
+    assert sum(fixed) == 0.5 * len(set(rounds))
 
 
 def test_another_pool_is_refused(tmp_path: Path, easy: Blobs) -> None:

@@ -40,6 +40,7 @@ FIRST = [batch(Purpose.TEST, 0), batch(Purpose.TRAIN, 0)]
         ({"batches": [FIRST[0], batch(Purpose.TRAIN, 0, BatchStatus.SUBMITTED)]}, Move.COLLECT),
         ({"batches": FIRST, "untrained": ["a"]}, Move.TRAIN),
         ({"batches": FIRST}, Move.DECIDE),
+        ({"batches": FIRST, "untrained": ["a"], "n_readable": 0}, Move.DECIDE),
         ({"batches": FIRST, "verdict": Verdict.MACHINE_LABEL}, Move.ASK_REST),
         ({"batches": FIRST, "verdict": Verdict.PEOPLE}, Move.ASK_REST),
         ({"batches": FIRST, "verdict": Verdict.PEOPLE, "n_unlabelled": 0}, Move.FINISH),
@@ -60,6 +61,7 @@ def test_one_move_is_legal(facts: dict[str, Any], move: Move | None) -> None:
         "untrained": [],
         "verdict": None,
         "n_unlabelled": 50,
+        "n_readable": 40,
     }
     assert next_move(**(base | facts)) is move
 
@@ -74,6 +76,7 @@ def test_an_open_batch_comes_before_everything_but_the_end() -> None:
                 untrained=untrained,
                 verdict=verdict,
                 n_unlabelled=n,
+                n_readable=n,
             )
             is Move.COLLECT
         )

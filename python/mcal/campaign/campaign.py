@@ -251,8 +251,9 @@ class Campaign:
         Raises
         ------
         ValueError
-            When an index is not in the batch, a label is no class, or an answer contradicts an
-            earlier one. Nothing is recorded then.
+            When an index is not in the batch, or a label is no class. Nothing is recorded then.
+        StoreError
+            When an answer contradicts an earlier one. Nothing is recorded then.
         """
         return self._store.tell(batch_id, np.asarray(indices), np.asarray(labels))
 
@@ -264,12 +265,14 @@ class Campaign:
         batches = store.batches()
         round_ = round_of(batches)
         last = self._facts.last_decision(round_)
+        unasked = self._facts.unasked()
         return next_move(
             finished=store.finished is not None,
             batches=batches,
             untrained=self._facts.untrained(round_),
             verdict=None if last is None else Verdict(last.name),
-            n_unlabelled=int(self._facts.unasked().size),
+            n_unlabelled=int(unasked.size),
+            n_readable=int(self._facts.readable(unasked).size),
         )
 
     def step(self, on_event: OnEvent | None = None) -> Move | None:

@@ -63,6 +63,7 @@ def decide(
     n_left: int,
     n_machine_now: Mapping[str, int],
     training_spent_usd: float,
+    next_training_usd: float,
     settings: Settings,
 ) -> Decision:
     """Decide what follows a round.
@@ -77,6 +78,8 @@ def decide(
         Machine labels that its latest model may give now, measured on T, no forecast.
     training_spent_usd : float
         Spent so far on training and scoring, every candidate's included.
+    next_training_usd : float
+        Forecast for one more training of every candidate.
     settings : Settings
         Rules and prices.
 
@@ -84,7 +87,8 @@ def decide(
     -------
     Decision
         The leader is the candidate with the cheapest latest plan; ties go to the first named.
-        Losers are dropped once every candidate's plan is stable.
+        Once its plan is stable, candidates dearer by more than ``stable_share`` are dropped, and
+        all others once theirs are stable too.
     """
     rules = settings.plan
     as_printed = settings.preset == "paper"
@@ -103,8 +107,13 @@ def decide(
     enough = as_printed or rounds >= MIN_ROUNDS
     stable = enough and settled[leader]
     dropped: tuple[str, ...] = ()
-    if enough and all(settled.values()):
-        dropped = tuple(name for name in plans if name != leader)
+    if stable:
+        close_usd = (1.0 + rules.stable_share) * plan.total_cost_usd
+        dropped = tuple(
+            name
+            for name, history in plans.items()
+            if name != leader and (all(settled.values()) or history[-1].total_cost_usd > close_usd)
+        )
 
     def verdict(kind: Verdict, reason: str, n_buy: int = 0) -> Decision:
         return Decision(kind, leader, n_buy, stable, dropped, reason)
@@ -114,17 +123,19 @@ def decide(
     exploration = rules.exploration_share * human_only
     if n_left == 0:
         return verdict(Verdict.PEOPLE, "people have labelled every item")
-    if n_left - n_machine_now[leader] <= batch_min:
+    if not as_printed and n_left - n_machine_now[leader] <= batch_min:
         return verdict(
             Verdict.MACHINE_LABEL,
             f"the model in hand may label {n_machine_now[leader]:,} of the {n_left:,} items left; "
             f"no further batch of {batch_min:,} labels can cost less",
         )
-    if training_spent_usd >= exploration and plan.n_machine == 0:
+    in_all_usd = plan.total_cost_usd + training_spent_usd
+    stop_usd = plan.stop_cost_usd + training_spent_usd
+    if training_spent_usd + next_training_usd > exploration and in_all_usd >= human_only:
         return verdict(
-            Verdict.PEOPLE,
-            f"training has cost ${training_spent_usd:,.2f}, the limit for exploring is "
-            f"${exploration:,.2f}, and no plan beats people alone",
+            Verdict.MACHINE_LABEL if n_machine_now[leader] else Verdict.PEOPLE,
+            f"training has cost ${training_spent_usd:,.2f} and another would pass the limit for "
+            f"exploring, ${exploration:,.2f}, while no plan beats people alone",
         )
     if stable and not (
         _cost_still_falls(plans[leader])
@@ -138,8 +149,7 @@ def decide(
             )
         return verdict(
             Verdict.MACHINE_LABEL,
-            f"stopping now costs ${plan.stop_cost_usd:,.2f} in all; the best plan that buys "
-            f"more, ${plan.total_cost_usd:,.2f}, does not save enough",
+            f"stopping now costs ${stop_usd:,.2f} in all; no plan that buys more saves enough",
         )
     if enough and not stable and not as_printed:
         towards_best = min(plan.n_train - n_train, round(UNSETTLED_GROWTH * n_train))
@@ -160,8 +170,8 @@ def decide(
         why = "the plan has not settled"
     else:
         why = (
-            f"${plan.total_cost_usd:,.2f} at {plan.n_train:,} training labels beats "
-            f"${plan.stop_cost_usd:,.2f} for stopping now"
+            f"${in_all_usd:,.2f} at {plan.n_train:,} training labels beats "
+            f"${stop_usd:,.2f} for stopping now"
         )
     return verdict(Verdict.BUY, f"buy {n_buy:,} labels: {why}", n_buy)
 

@@ -50,7 +50,7 @@ def estimate_plan(
     cost_usd: Sequence[float],
     *,
     n_pool: int,
-    n_test: int,
+    n_withheld: int,
     n_classes: int,
     settings: Settings,
 ) -> Estimates:
@@ -64,7 +64,9 @@ def estimate_plan(
         People's labels in B at each round.
     cost_usd : sequence of R float
         Dollars for training and scoring at each round.
-    n_pool, n_test, n_classes : int
+    n_pool, n_classes : int
+    n_withheld : int
+        Items that are neither trained on nor machine-labelled: T and the broken ones.
     settings : Settings
 
     Returns
@@ -92,20 +94,22 @@ def estimate_plan(
         n_new=steps,
     )
     now = int(n_train[-1])
-    knots = curve_knots(now, n_pool - n_test)
+    knots = curve_knots(now, n_pool - n_withheld)
     error = fits.predict(knots)
     thetas, n_effective = fits.thetas, profiles[-1].n_effective
     if not as_printed:
         fine, error = refine_thetas(thetas, error, N_FINE_THETAS)
         n_effective = np.interp(fine, thetas, n_effective)
         thetas = fine
-        error = upper_error(error, n_effective[:, None], rules.safety)
+        bound = upper_error(error, n_effective[:, None], rules.safety)
+        # The error rises with theta, so a bound at a larger theta holds at a smaller one too.
+        error = np.minimum.accumulate(bound[::-1], axis=0)[::-1]
     plan = search_plan(
         knots,
         error,
         thetas,
         n_pool=n_pool,
-        n_test=n_test,
+        n_test=n_withheld,
         n_train=now,
         target_error=settings.target_error,
         target=settings.target,

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
+import numpy.typing as npt
 
-from ..planning import Plan
+from ..errors import AnnotatorError
+from ..planning import Plan, TrainingCost
 from ..profiles import Profile, estimate_profile
 from ..store import ActionRecord, Store
-from ..types import NO_LABEL, IndexArray, Purpose
+from ..types import NO_LABEL, Answers, IndexArray, Purpose
 from .decide import Verdict
 from .scoring import ItemScores
 
@@ -75,6 +77,25 @@ class Facts:
         broken = np.fromiter(self.store.campaign.broken, dtype=np.int64)
         return indices[~np.isin(indices, broken)]
 
+    def agrees(self, purpose: Purpose, answers: Answers) -> npt.NDArray[np.bool_]:
+        """(K,) which answers do not contradict one that was paid for."""
+        table = self.store.labels(purpose)
+        untold = NO_LABEL - 1
+        told = np.full(self.store.campaign.n_pool, untold)
+        told[table.indices] = table.labels
+        before = told[answers.indices]
+        agreeing: npt.NDArray[np.bool_] = (before == untold) | (before == answers.labels)
+        return agreeing
+
+    def n_missing(self, batch_id: str) -> int:
+        """Labels of a batch that have not come in."""
+        (batch,) = (b for b in self.store.batches() if b.batch_id == batch_id)
+        return batch.n_items - batch.n_told
+
+    def n_withheld(self) -> int:
+        """Items that are neither trained on nor machine-labelled: T and the broken ones."""
+        return self.store.labels(Purpose.TEST).indices.size + len(self.store.campaign.broken)
+
     def labels_for_training(self) -> tuple[IndexArray, IndexArray]:
         table = self.store.labels(Purpose.TRAIN)
         usable = table.labels != NO_LABEL
@@ -83,8 +104,8 @@ class Facts:
     def training_history(self, name: str) -> tuple[list[int], list[float]]:
         """Labels bought for training, and dollars, at each finished round of a candidate.
 
-        Seconds of killed processes are charged but kept out: they say nothing about the next
-        training. What a killed process finished and another scored belongs to one training.
+        Trainings that were killed are charged but kept out: they say nothing about the next one.
+        A training that another process than the one that trained has scored is put together.
         """
         n_items = [
             b.n_items
@@ -92,9 +113,15 @@ class Facts:
             if b.purpose is Purpose.TRAIN
         ]
         cost_usd: dict[int, float] = {}
+        unscored_usd: dict[int, float] = {}
         for run in self.store.runs():
-            if run.classifier == name and run.status == "finished":
-                cost_usd.setdefault(run.round, run.cost_usd + run.fixed_cost_usd)
+            if run.classifier != name or run.round in cost_usd:
+                continue
+            if run.status != "finished":
+                unscored_usd[run.round] = run.cost_usd
+            else:
+                trained_usd = unscored_usd.get(run.round, 0.0) if run.train_s == 0.0 else 0.0
+                cost_usd[run.round] = trained_usd + run.cost_usd + run.fixed_cost_usd
         rounds = sorted(cost_usd)
         return [sum(n_items[: r + 1]) for r in rounds], [cost_usd[r] for r in rounds]
 
@@ -109,6 +136,11 @@ class Facts:
         taken = [a.details.get("test_taken", ()) for a in self.store.actions()]
         return np.setdiff1d(test, np.concatenate([np.empty(0, np.int64), *map(_indices, taken)]))
 
+    def next_training_usd(self, name: str, round_: int, n_train: int, n_new: int) -> float:
+        """What training a candidate on ``n_new`` further labels is forecast to cost."""
+        (record,) = self.store.estimates("cost", round=round_, classifier=name)
+        return TrainingCost(**record.payload).of(n_train + n_new, n_new)
+
     def measure(self, scores: ItemScores, *, matched: bool) -> Profile:
         """Error along the ranking of the unlabelled items among ``scores``.
 
@@ -117,6 +149,11 @@ class Facts:
         """
         test = self.store.labels(Purpose.TEST)
         known = test.labels != NO_LABEL
+        if not known.any():
+            raise AnnotatorError(
+                f"people found no class for any of the {known.size:,} test items: are the classes "
+                "those of this pool?"
+            )
         if matched:
             like_pool = np.isin(test.indices, self.test_like_pool())
             if np.any(known & like_pool):

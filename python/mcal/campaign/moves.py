@@ -35,6 +35,7 @@ def next_move(
     untrained: Sequence[str],
     verdict: Verdict | None,
     n_unlabelled: int,
+    n_readable: int,
 ) -> Move | None:
     """The one legal step from here, or None at the end.
 
@@ -49,6 +50,8 @@ def next_move(
         What was decided after the present round.
     n_unlabelled : int
         Items in no batch and without a machine label.
+    n_readable : int
+        Those of them that a machine could label.
     """
     if finished:
         return None
@@ -57,5 +60,5 @@ def next_move(
     if any(b.status is not BatchStatus.CLOSED for b in batches):
         return Move.COLLECT
     if verdict is None:
-        return Move.TRAIN if untrained else Move.DECIDE
+        return Move.TRAIN if untrained and n_readable else Move.DECIDE
     return Move.ASK_REST if n_unlabelled else Move.FINISH

@@ -25,7 +25,7 @@ from ..types import (
     Purpose,
     derive_seed,
 )
-from .decide import Decision, Verdict, decide, first_batch_size
+from .decide import Decision, Verdict, decide, first_batch_size, smallest_batch
 from .estimate import estimate_plan, n_test_items
 from .facts import Facts
 from .moves import round_of
@@ -85,11 +85,18 @@ class Steps:
                 self.store.submit_batch(batch.batch_id, ticket)
             answers = self.annotator.collect(batch, ticket)
             problems += answers.problems
-            told += self.store.tell(batch.batch_id, answers.indices, answers.labels)
-            if answers.complete and answers.indices.size < batch.indices.size:
+            agreeing = self.facts.agrees(record.purpose, answers)
+            problems += [
+                f"{self.pool.item_name(int(index))}: the first answer stands, a later one differs"
+                for index in answers.indices[~agreeing]
+            ]
+            told += self.store.tell(
+                batch.batch_id, answers.indices[agreeing], answers.labels[agreeing]
+            )
+            if answers.complete and self.facts.n_missing(batch.batch_id):
                 raise AnnotatorError(
                     f"batch {batch.batch_id}: {self.annotator.name} says that it is complete, "
-                    f"but answered {answers.indices.size:,} of {batch.indices.size:,} items"
+                    f"but {self.facts.n_missing(batch.batch_id):,} labels are missing"
                 )
         self.problems = tuple(problems)
         still_open = self.first_open()
@@ -114,10 +121,12 @@ class Steps:
                 n_train,
                 cost_usd,
                 n_pool=self.pool.n_pool,
-                n_test=store.labels(Purpose.TEST).indices.size,
+                n_withheld=self.facts.n_withheld(),
                 n_classes=len(self.pool.classes),
                 settings=settings,
             )
+            plan = estimates.plan
+            predicted_usd = plan.total_cost_usd + self.facts.training_spent_usd()
             store.add_estimates(
                 round_,
                 name,
@@ -126,34 +135,40 @@ class Steps:
                     "fit": estimates.fits.to_json(),
                     "cost": asdict(estimates.training),
                     "plan": {
-                        **estimates.plan.to_json(),
-                        "predicted_total_cost_usd": estimates.plan.total_cost_usd
-                        + self.facts.training_spent_usd(),
-                        "estimated_error": estimates.plan.error,
+                        **plan.to_json(),
+                        "predicted_total_cost_usd": predicted_usd,
+                        "estimated_error": self._in_target(plan.error, plan.n_machine),
                     },
                 },
             )
         self._trained[name] = trained
-        plan = estimates.plan
         self._say(
             "plan",
-            f"round {round_}, {name}: ${plan.total_cost_usd:,.2f} in all, "
+            f"round {round_}, {name}: ${predicted_usd:,.2f} in all, "
             f"with {plan.n_train:,} training and {plan.n_machine:,} machine labels",
-            predicted_usd=plan.total_cost_usd,
+            predicted_usd=predicted_usd,
         )
         return True
 
     def decide(self) -> bool:
         store = self.store
         round_ = round_of(store.batches())
-        unlabelled = self.facts.unasked()
+        live = self.facts.live()
+        n_train = store.labels(Purpose.TRAIN).indices.size
+        n_left = self.facts.readable(self.facts.unasked()).size
+        n_new = smallest_batch(self.pool.n_pool, self.settings)
         decision = decide(
-            {name: self.facts.plans(name) for name in self.facts.live()},
+            {name: self.facts.plans(name) for name in live},
             n_pool=self.pool.n_pool,
-            n_train=store.labels(Purpose.TRAIN).indices.size,
-            n_left=self.facts.readable(unlabelled).size,
-            n_machine_now={name: self._cut(round_, name)[0] for name in self.facts.live()},
+            n_train=n_train,
+            n_left=n_left,
+            n_machine_now={name: self._cut(round_, name)[0] for name in live if n_left},
             training_spent_usd=self.facts.training_spent_usd(),
+            next_training_usd=sum(
+                self.facts.next_training_usd(name, round_, n_train, n_new)
+                for name in live
+                if n_left
+            ),
             settings=self.settings,
         )
         record = {
@@ -177,17 +192,26 @@ class Steps:
 
     def _buy(self, decision: Decision, round_: int) -> Callable[[], None]:
         trained, selection = self._scored(decision.classifier, round_), self.settings.selection
-        indices = choose_batch(
-            trained.scores,
-            self._positions_left(trained),
-            decision.n_buy,
-            selection=selection,
-            seed=self._seed(round_, "choose"),
-            model=trained.model,
-            pool=self.pool,
-            centers=self.facts.labels_for_training()[0],
-            progress=self._progress("score"),
-        )
+        centers, seed = self.facts.labels_for_training()[0], self._seed(round_, "choose")
+
+        def choose() -> IndexArray:
+            return choose_batch(
+                trained.scores,
+                self._positions_left(trained),
+                decision.n_buy,
+                selection=selection,
+                seed=seed,
+                model=trained.model,
+                pool=self.pool,
+                centers=centers,
+                progress=self._progress("score", "embeddings"),
+            )
+
+        if selection == "k_center":
+            device = self.classifiers[decision.classifier].device
+            indices = self.trainer.score_embeddings(trained, centers.size, seed, device, choose)
+        else:
+            indices = choose()
 
         taken = would_be_bought(trained.scores, indices, self.facts.test_like_pool())
         details = self._details(decision, test_taken=taken.tolist())
@@ -205,7 +229,9 @@ class Steps:
         left, scores = self._positions_left(trained), trained.scores
         chosen = np.sort(left[smallest_k(scores.deficit[left], count)])
 
-        details = self._details(decision, estimated_error=error, n_machine=count)
+        details = self._details(
+            decision, estimated_error=self._in_target(error, count), n_machine=count
+        )
 
         def record() -> None:
             if not count:
@@ -234,6 +260,12 @@ class Steps:
             target=settings.target,
             safety=0.0 if settings.preset == "paper" else settings.plan.safety,
         )
+
+    def _in_target(self, error: float, n_machine: int) -> float:
+        """Errors / n_pool in the sense of the target: of "machine", errors / machine labels."""
+        if self.settings.target == "set" or not n_machine:
+            return error
+        return error * self.pool.n_pool / n_machine
 
     def _people(self, decision: Decision, round_: int) -> Callable[[], None]:
         return lambda: self._record(decision, round_)

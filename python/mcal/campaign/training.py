@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ..errors import ClassifierError
 from ..settings import PriceSettings
 from ..store import Store
-from ..types import Classifier, IndexArray, Pool, Progress, TrainedModel
+from ..types import Classifier, IndexArray, Pool, Progress, TrainedModel, no_progress
 from .scoring import ItemScores, score_items
 
 __all__ = ["Trained", "Trainer"]
@@ -45,6 +47,7 @@ class Trained:
     model: TrainedModel
     scores: ItemScores
     meter: _Meter
+    checkpoint: Path
 
 
 class _Watch:
@@ -82,9 +85,15 @@ class Trainer:
         self._store, self._pool, self._prices, self._selection = store, pool, prices, selection
         self._folder = folder / "checkpoints"
 
-    def checkpoint(self, classifier: str, round_: int) -> Path:
-        """Where the model of a round is kept."""
-        return self._folder / f"{round_:03d}-{classifier.replace('/', '-')}.pt"
+    def checkpoint(
+        self, classifier: str, round_: int, seed: int, indices: IndexArray, labels: IndexArray
+    ) -> Path:
+        """Where a model is kept, by what it was trained with: never taken for another one."""
+        key = hashlib.sha256(f"{self._pool.fingerprint}\n{classifier}\n{seed}\n".encode())
+        key.update(indices.tobytes())
+        key.update(labels.tobytes())
+        name = classifier.replace("/", "-")
+        return self._folder / f"{round_:03d}-{name}-{key.hexdigest()[:16]}.pt"
 
     def train(
         self,
@@ -103,7 +112,7 @@ class Trainer:
         A checkpoint of this very round, left by a process that was killed before it could decide,
         is loaded instead of trained again: the training set of a round never changes.
         """
-        path = self.checkpoint(classifier.name, round_)
+        path = self.checkpoint(classifier.name, round_, seed, indices, labels)
         run_id = self._store.start_run(
             round=round_,
             classifier=classifier.name,
@@ -112,20 +121,19 @@ class Trainer:
             device=classifier.device,
         )
         meter = _Meter(self._store, run_id, self._prices.gpu_usd_per_hour / 3600)
-        if path.exists():
-            model = classifier.load(path, self._pool)
-        else:
+        model = self._load(classifier, path)
+        if model is None:
             with _Watch(meter, "train_s", on_train) as watch:
                 model = classifier.train(
                     self._pool, indices, labels, seed=seed, progress=watch.report
                 )
-            path.parent.mkdir(exist_ok=True)
-            model.save(path)
+                path.parent.mkdir(exist_ok=True)
+                model.save(path)
         with _Watch(meter, "score_s", on_score) as watch:
             scores = score_items(
                 model, self._pool, to_score, selection=self._selection, progress=watch.report
             )
-        return Trained(classifier.name, round_, model, scores, meter)
+        return Trained(classifier.name, round_, model, scores, meter, path)
 
     def finish(self, trained: Trained) -> None:
         """Close the run; to be called in the transaction that records what it led to.
@@ -138,7 +146,7 @@ class Trainer:
             and run.status == "finished"
             for run in self._store.runs()
         )
-        path = self.checkpoint(trained.classifier, trained.round)
+        path = trained.checkpoint
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         meter = trained.meter
@@ -155,4 +163,32 @@ class Trainer:
     def forget_before(self, classifier: str, round_: int) -> None:
         """Delete the checkpoints of earlier rounds."""
         for earlier in range(round_):
-            self.checkpoint(classifier, earlier).unlink(missing_ok=True)
+            for path in self._folder.glob(f"{earlier:03d}-{classifier.replace('/', '-')}-*.pt"):
+                path.unlink()
+
+    def score_embeddings(
+        self, trained: Trained, n_train: int, seed: int, device: str, work: Callable[[], IndexArray]
+    ) -> IndexArray:
+        """Charge ``work``, which scores once more to choose, as a run of its own."""
+        run_id = self._store.start_run(
+            round=trained.round,
+            classifier=trained.classifier,
+            n_train=n_train,
+            seed=seed,
+            device=device,
+        )
+        meter = _Meter(self._store, run_id, self._prices.gpu_usd_per_hour / 3600)
+        with _Watch(meter, "score_s", no_progress):
+            chosen = work()
+        self.finish(replace(trained, meter=meter))
+        return chosen
+
+    def _load(self, classifier: Classifier, path: Path) -> TrainedModel | None:
+        """The model at ``path``; None when there is none, or a damaged one: it is a cache."""
+        if not path.exists():
+            return None
+        try:
+            return classifier.load(path, self._pool)
+        except ClassifierError:
+            path.unlink()
+            return None

@@ -140,7 +140,7 @@ def _best_plan(plans: list[EstimateRecord]) -> EstimateRecord | None:
 
 
 def _predicted(plan: EstimateRecord) -> float:
-    predicted = _number(plan.payload, "predicted_total_cost_usd")
+    predicted = _number(plan.payload, "total_cost_usd")  # what is sunk is sunk for every candidate
     return inf if predicted is None else predicted
 
 
