@@ -1,6 +1,8 @@
 """Results do not depend on the number of threads, to the last bit."""
 
+import re
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -58,5 +60,10 @@ def test_the_count_can_be_set_and_restored() -> None:
     assert mcal.thread_count() == 3
     mcal.set_thread_count(0)
     assert mcal.thread_count() == default
-    with pytest.raises(ValueError, match=r"n: expected an integer from 0 to 1024, found -1"):
-        mcal.set_thread_count(-1)
+
+
+@pytest.mark.parametrize("n", [-1, 1025, 2**40, 2**70, "a", 1.5, None, True])
+def test_a_count_that_is_none_is_named(n: Any) -> None:
+    message = f"n: expected an integer >= 0 and <= 1024, found {n!r}"
+    with pytest.raises(ValueError, match=re.escape(message)):
+        mcal.set_thread_count(n)

@@ -1,4 +1,5 @@
-// The only shape and dtype checks: NumPy arrays in, views out, ValueError on a mismatch.
+// The only shape and dtype checks: NumPy arrays in, views out, ValueError on a mismatch. Single
+// values: scalars.hpp.
 #pragma once
 
 #include <pybind11/numpy.h>
@@ -9,18 +10,11 @@
 #include <string_view>
 
 #include "mcal/views.hpp"
+#include "scalars.hpp"
 
 namespace mcal::bindings {
 
 namespace py = pybind11;
-
-// Raises ValueError "<name>: expected <expected>, found <found>".
-[[noreturn]] inline void fail(std::string_view name, std::string_view expected,
-                              std::string_view found) {
-  std::string text(name);
-  text.append(": expected ").append(expected).append(", found ").append(found);
-  throw py::value_error(text);
-}
 
 inline std::string describe(const py::array& a) {
   return "shape " + py::str(a.attr("shape")).cast<std::string>() + " and dtype " +
@@ -28,7 +22,8 @@ inline std::string describe(const py::array& a) {
 }
 
 // An array of T in C order; anything NumPy converts to one safely (same kind) is converted,
-// which copies. `expected` completes the message, for example "float64 of shape (R, T)".
+// which copies, and so is anything empty, as [] is of float64. Values that T cannot hold become
+// infinite. `expected` completes the message, for example "float64 of shape (R, T)".
 template <class T>
 py::array_t<T, py::array::c_style> as_array(const py::object& value, std::string_view name,
                                             int ndim, std::string_view expected) {
@@ -38,11 +33,15 @@ py::array_t<T, py::array::c_style> as_array(const py::object& value, std::string
     fail(name, expected, py::str(py::type::of(value)).template cast<std::string>());
   }
   const auto numpy = py::module_::import("numpy");
-  if (any.ndim() != ndim ||
-      !numpy.attr("can_cast")(any.dtype(), py::dtype::of<T>(), "same_kind").template cast<bool>()) {
+  const auto castable = numpy.attr("can_cast")(any.dtype(), py::dtype::of<T>(), "same_kind");
+  if (any.ndim() != ndim || !(any.size() == 0 || castable.template cast<bool>())) {
     fail(name, expected, describe(any));
   }
-  return py::array_t<T, py::array::c_style | py::array::forcecast>(any);
+  const auto quiet = numpy.attr("errstate")(py::arg("over") = "ignore");
+  quiet.attr("__enter__")();
+  const py::array_t<T, py::array::c_style | py::array::forcecast> converted(any);
+  quiet.attr("__exit__")(py::none(), py::none(), py::none());
+  return converted;
 }
 
 // The array that NumPy makes of `value`, if it has `ndim` dimensions and one of the dtypes `T...`
@@ -78,17 +77,6 @@ Rows<T> rows_of(const py::array& a) {
   }
   const py::array_t<T, py::array::c_style | py::array::forcecast> copy(a);
   return {copy, {copy.data(), copy.shape(0), copy.shape(1), copy.shape(1)}};
-}
-
-// A Python integer, or what acts as one.
-inline Index as_integer(const py::object& value, std::string_view name, std::string_view expected) {
-  const auto integer = py::reinterpret_steal<py::object>(PyNumber_Index(value.ptr()));
-  const Index result = integer ? PyLong_AsLongLong(integer.ptr()) : -1;
-  if (PyErr_Occurred()) {
-    PyErr_Clear();
-    fail(name, expected, py::repr(value).cast<std::string>());
-  }
-  return result;
 }
 
 template <class T>

@@ -3,6 +3,7 @@
 #include <pybind11/typing.h>
 
 #include <cstdint>
+#include <limits>
 #include <string>
 
 #include "arrays.hpp"
@@ -30,22 +31,23 @@ MatrixView<const double> repeated(const Matrix& m, Index rows) {
 }
 
 // parameters, status, objective, deviance, iterations: see fit_batch.hpp.
-py::typing::Tuple<Matrix, Whole, Matrix, Matrix, Whole> fit(const py::object& n_train,
-                                                            const py::object& wrong,
-                                                            const py::object& n_test,
-                                                            const py::object& weights, int form,
-                                                            int objective, double chance,
-                                                            int max_iterations, double tolerance) {
+py::typing::Tuple<Matrix, Whole, Matrix, Matrix, Whole> fit(
+    const py::object& n_train, const py::object& wrong, const py::object& n_test,
+    const py::object& weights, const py::object& form, const py::object& objective,
+    const py::object& chance, const py::object& max_iterations, const py::object& tolerance) {
   const Matrix w = as_array<double>(wrong, "wrong", 2, "float64 of shape (rows, R)");
   const Matrix n = row_matrix(n_train, "n_train", w);
   const Matrix t = row_matrix(n_test, "n_test", w);
   const Matrix v = row_matrix(weights, "weights", w);
   const Index rows = w.shape(0);
-  const FitOptions options{.form = static_cast<Form>(form),
-                           .objective = static_cast<Objective>(objective),
-                           .chance = chance,
-                           .max_iterations = max_iterations,
-                           .tolerance = tolerance};
+  constexpr Index kMaxIterations = std::numeric_limits<std::int32_t>::max();
+  const FitOptions options{
+      .form = static_cast<Form>(as_integer(form, "form", 0, 3)),
+      .objective = static_cast<Objective>(as_integer(objective, "objective", 0, 1)),
+      .chance = as_number(chance, "chance", {0.0, 1.0}),
+      .max_iterations =
+          static_cast<int>(as_integer(max_iterations, "max_iterations", 1, kMaxIterations)),
+      .tolerance = as_number(tolerance, "tolerance", {0.0, 1.0, true})};
   Matrix parameters({rows, static_cast<Index>(parameter_count(options.form))});
   Matrix values(rows), deviance(rows);
   Whole status(rows), iterations(rows);

@@ -13,12 +13,6 @@
 namespace mcal::bindings {
 namespace {
 
-CenterMetric parse_metric(const std::string& metric) {
-  if (metric == "squared_euclidean") return CenterMetric::squared_euclidean;
-  if (metric == "cosine") return CenterMetric::cosine;
-  fail("metric", "'squared_euclidean' or 'cosine'", "'" + metric + "'");
-}
-
 template <class T>
 py::array_t<T> to_array(const std::vector<T>& values) {
   py::array_t<T> a(static_cast<py::ssize_t>(values.size()));
@@ -37,19 +31,24 @@ Rows<float> float_rows(const py::object& value, std::string_view name, std::stri
 using Arrays = std::tuple<py::array_t<Index>, py::array_t<float>, Index>;
 
 Arrays k_center(const py::object& x, const py::object& k, const py::object& centers,
-                const py::object& center_vectors, const std::string& metric) {
+                const py::object& center_vectors, const py::object& metric) {
   const auto points = float_rows(x, "x", "float32 of shape (N, D)");
   if (points.owner.size() == 0) {
     fail("x", "at least one row and one column", describe(points.owner));
   }
-  const Index n_picks = as_integer(k, "k", "an integer");
+  const Index n_picks = as_integer(k, "k");
   const auto taken = as_array<Index>(centers, "centers", 1, "int64 of shape (M,)");
-  const auto vectors = float_rows(center_vectors, "center_vectors", "float32 of shape (M, D)");
+  const auto vectors =
+      center_vectors.is_none()
+          ? Rows<float>{{}, {nullptr, 0, points.view.cols, points.view.cols}}
+          : float_rows(center_vectors, "center_vectors", "float32 of shape (M, D)");
   if (vectors.view.cols != points.view.cols) {
     fail("center_vectors", std::to_string(points.view.cols) + " columns, as many as x",
          describe(vectors.owner));
   }
-  const CenterMetric parsed = parse_metric(metric);
+  const CenterMetric parsed = as_choice(metric, "metric", {"squared_euclidean", "cosine"}) == 0
+                                  ? CenterMetric::squared_euclidean
+                                  : CenterMetric::cosine;
   KCenterResult result;
   {
     const py::gil_scoped_release release;

@@ -1,5 +1,8 @@
 #include <pybind11/typing.h>
 
+#include <algorithm>
+#include <functional>
+
 #include "arrays.hpp"
 #include "binders.hpp"
 #include "mcal/plan_search.hpp"
@@ -10,13 +13,48 @@ namespace {
 using Answer = py::typing::Tuple<PlanChoice, py::typing::Optional<PlanChoice>,
                                  py::typing::Optional<py::array_t<double>>>;
 
-// Values are checked by mcal.planning; here only shapes and types.
+void check_knots(std::span<const Index> n_knots, Index n_train, Index n_train_max) {
+  const auto not_rising = std::adjacent_find(n_knots.begin(), n_knots.end(), std::greater_equal{});
+  if (not_rising != n_knots.end()) {
+    fail("n_knots", "rising sizes",
+         std::to_string(not_rising[0]) + " before " + std::to_string(not_rising[1]));
+  }
+  if (n_knots.empty() || n_knots.front() > n_train || n_knots.back() < n_train_max) {
+    const auto both = [](Index a, Index b) {
+      return std::to_string(a) + " .. " + std::to_string(b);
+    };
+    fail("n_knots", "to cover " + both(n_train, n_train_max),
+         n_knots.empty() ? "none" : both(n_knots.front(), n_knots.back()));
+  }
+}
+
+void check_thetas(std::span<const double> thetas) {
+  double last = 0.0;
+  for (const double theta : thetas) {
+    if (!(theta > last && theta <= 1.0)) {
+      fail("thetas", "rising numbers in (0, 1]",
+           std::to_string(theta) + " after " + std::to_string(last));
+    }
+    last = theta;
+  }
+}
+
+// Checks all that the search relies on to end and to stay inside its arrays.
 Answer search(const py::object& n_knots_any, const py::object& error_any,
-              const py::object& thetas_any, Index n_pool, Index n_test, Index n_train,
-              Index n_train_max, Index batch_min, double target_error, bool per_machine_label,
-              double price_per_label, double machine_fee, double fixed, double per_item,
-              double per_item_squared, double per_new_item, Index surface_stride) {
-  const auto n_knots = as_array<Index>(n_knots_any, "n_knots", 1, "int64 of shape (K,)");
+              const py::object& thetas_any, const py::object& n_pool_any,
+              const py::object& n_test_any, const py::object& n_train_any,
+              const py::object& n_train_max_any, const py::object& batch_min_any,
+              double target_error, bool per_machine_label, double price_per_label,
+              double machine_fee, double fixed, double per_item, double per_item_squared,
+              double per_new_item, const py::object& surface_stride_any) {
+  const Index n_pool = as_integer(n_pool_any, "n_pool", 1);
+  const Index n_test = as_integer(n_test_any, "n_test", 0, n_pool);
+  const Index n_train_max = as_integer(n_train_max_any, "n_train_max", 0, n_pool - n_test);
+  const Index n_train = as_integer(n_train_any, "n_train", 0, n_train_max);
+  const Index batch_min = as_integer(batch_min_any, "batch_min", 1);
+  const Index surface_stride = as_integer(surface_stride_any, "surface_stride", 0);
+  const auto n_knots =
+      as_array<Index>(n_knots_any, "n_knots", 1, "integers of shape (K,) with K >= 1");
   const auto error = as_array<double>(error_any, "error", 2, "float64 of shape (T, K)");
   const auto thetas = as_array<double>(thetas_any, "thetas", 1, "float64 of shape (T,)");
   if (error.shape(0) != thetas.size() || error.shape(1) != n_knots.size()) {
@@ -25,6 +63,8 @@ Answer search(const py::object& n_knots_any, const py::object& error_any,
              ") as thetas and n_knots have it",
          describe(error));
   }
+  check_knots(span_of(n_knots), n_train, n_train_max);
+  check_thetas(span_of(thetas));
   const PlanProblem problem{
       .n_knots = span_of(n_knots),
       .error = matrix_of(error),

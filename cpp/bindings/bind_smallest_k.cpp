@@ -30,7 +30,7 @@ template <Order order>
 Positions first_k_of(const py::object& values, const py::object& k) {
   const py::array a = as_exactly<float, double, Index>(values, "values", 1,
                                                        "float32, float64 or int64 of shape (N,)");
-  const Index count = as_integer(k, "k", "an integer from 0 to N");
+  const Index count = as_integer(k, "k");
   if (py::isinstance<py::array_t<float>>(a)) return select<float>(a, count, order);
   if (py::isinstance<py::array_t<double>>(a)) return select<double>(a, count, order);
   return select<Index>(a, count, order);

@@ -13,12 +13,6 @@ namespace {
 using Labels = py::array_t<Index, py::array::c_style>;
 using Values = py::array_t<double, py::array::c_style>;
 
-ScoreKind kind_from(const std::string& name) {
-  if (name == "logits") return ScoreKind::logits;
-  if (name == "probabilities") return ScoreKind::probabilities;
-  fail("kind", "'logits' or 'probabilities'", "'" + name + "'");
-}
-
 template <class T>
 void compute(const py::array& scores, ScoreKind kind, const UncertaintyOutput& out) {
   const auto rows = rows_of<T>(scores);
@@ -27,9 +21,11 @@ void compute(const py::array& scores, ScoreKind kind, const UncertaintyOutput& o
 }
 
 std::tuple<Labels, Values, Values, Values> uncertainty_of(const py::object& scores,
-                                                          const std::string& kind_name) {
+                                                          const py::object& kind_name) {
   constexpr auto expected = "float32 or float64 of shape (N >= 1, C >= 2)";
-  const ScoreKind kind = kind_from(kind_name);
+  const ScoreKind kind = as_choice(kind_name, "kind", {"logits", "probabilities"}) == 0
+                             ? ScoreKind::logits
+                             : ScoreKind::probabilities;
   const py::array a = as_exactly<float, double>(scores, "scores", 2, expected);
   const py::ssize_t n = a.shape(0);
   if (n < 1 || a.shape(1) < 2) fail("scores", expected, describe(a));

@@ -5,6 +5,7 @@
 
 namespace mcal::bindings {
 
+void bind_scalars(pybind11::module_& m);
 void bind_parallel(pybind11::module_& m);
 void bind_simd_level(pybind11::module_& m);
 void bind_fit_batch(pybind11::module_& m);

@@ -5,6 +5,7 @@
 PYBIND11_MODULE(_core, m) {
   m.doc() = "Compiled core of mcal. The public functions with their documentation are in mcal.";
   using namespace mcal::bindings;
+  bind_scalars(m);
   bind_parallel(m);
   bind_simd_level(m);
   bind_fit_batch(m);

@@ -85,7 +85,7 @@ void keep_smallest(std::atomic<Index>& smallest, Index candidate) {
 
 [[noreturn]] void fail_row(const std::string& name, Index row, double square) {
   const std::string at = " in row " + std::to_string(row);
-  if (!std::isfinite(square)) fail(name, "finite values", "NaN or infinity" + at);
+  if (!std::isfinite(square)) fail(name, "finite values in float32", "NaN or infinity" + at);
   if (square == 0.0) fail(name, "no zero row under the cosine metric", "one" + at);
   fail(name, "squared lengths up to " + std::to_string(kLargestSquare),
        std::to_string(square) + at);

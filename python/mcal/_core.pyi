@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy
 import numpy.typing
 import typing
-__all__: list[str] = ['PlanChoice', 'fit_batch', 'k_center', 'largest_k', 'search_plan', 'set_simd_level', 'set_thread_count', 'simd_level', 'smallest_k', 'supported_simd_levels', 'thread_count', 'uncertainty']
+__all__: list[str] = ['PlanChoice', 'as_integer', 'as_number', 'fit_batch', 'k_center', 'largest_k', 'search_plan', 'set_simd_level', 'set_thread_count', 'simd_level', 'smallest_k', 'supported_simd_levels', 'thread_count', 'uncertainty']
 class PlanChoice:
     @property
     def cost_usd(self) -> float:
@@ -22,19 +22,27 @@ class PlanChoice:
     @property
     def theta(self) -> float:
         ...
-def fit_batch(n_train: typing.Any, wrong: typing.Any, n_test: typing.Any, weights: typing.Any, *, form: typing.SupportsInt | typing.SupportsIndex, objective: typing.SupportsInt | typing.SupportsIndex, chance: typing.SupportsFloat | typing.SupportsIndex, max_iterations: typing.SupportsInt | typing.SupportsIndex, tolerance: typing.SupportsFloat | typing.SupportsIndex) -> tuple[numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.int32], numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.int32]]:
+def as_integer(value: typing.Any, name: str, low: typing.SupportsInt | typing.SupportsIndex, high: typing.SupportsInt | typing.SupportsIndex | None = None) -> int:
+    """
+    The integer in [low, high] that value is.
+    """
+def as_number(value: typing.Any, name: str, low: typing.SupportsFloat | typing.SupportsIndex, high: typing.SupportsFloat | typing.SupportsIndex | None = None, open: bool = False) -> float:
+    """
+    The finite number from low to high that value is; open excludes both.
+    """
+def fit_batch(n_train: typing.Any, wrong: typing.Any, n_test: typing.Any, weights: typing.Any, *, form: typing.Any, objective: typing.Any, chance: typing.Any, max_iterations: typing.Any, tolerance: typing.Any) -> tuple[numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.int32], numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.int32]]:
     ...
-def k_center(x: typing.Any, k: typing.Any, *, centers: typing.Any, center_vectors: typing.Any, metric: str) -> tuple[numpy.typing.NDArray[numpy.int64], numpy.typing.NDArray[numpy.float32], int]:
+def k_center(x: typing.Any, k: typing.Any, *, centers: typing.Any, center_vectors: typing.Any, metric: typing.Any) -> tuple[numpy.typing.NDArray[numpy.int64], numpy.typing.NDArray[numpy.float32], int]:
     ...
 def largest_k(values: typing.Any, k: typing.Any) -> numpy.typing.NDArray[numpy.int64]:
     ...
-def search_plan(n_knots: typing.Any, error: typing.Any, thetas: typing.Any, *, n_pool: typing.SupportsInt | typing.SupportsIndex, n_test: typing.SupportsInt | typing.SupportsIndex, n_train: typing.SupportsInt | typing.SupportsIndex, n_train_max: typing.SupportsInt | typing.SupportsIndex, batch_min: typing.SupportsInt | typing.SupportsIndex, target_error: typing.SupportsFloat | typing.SupportsIndex, per_machine_label: bool, price_per_label: typing.SupportsFloat | typing.SupportsIndex, machine_fee: typing.SupportsFloat | typing.SupportsIndex, fixed: typing.SupportsFloat | typing.SupportsIndex, per_item: typing.SupportsFloat | typing.SupportsIndex, per_item_squared: typing.SupportsFloat | typing.SupportsIndex, per_new_item: typing.SupportsFloat | typing.SupportsIndex, surface_stride: typing.SupportsInt | typing.SupportsIndex) -> tuple[PlanChoice, PlanChoice | None, numpy.typing.NDArray[numpy.float64] | None]:
+def search_plan(n_knots: typing.Any, error: typing.Any, thetas: typing.Any, *, n_pool: typing.Any, n_test: typing.Any, n_train: typing.Any, n_train_max: typing.Any, batch_min: typing.Any, target_error: typing.SupportsFloat | typing.SupportsIndex, per_machine_label: bool, price_per_label: typing.SupportsFloat | typing.SupportsIndex, machine_fee: typing.SupportsFloat | typing.SupportsIndex, fixed: typing.SupportsFloat | typing.SupportsIndex, per_item: typing.SupportsFloat | typing.SupportsIndex, per_item_squared: typing.SupportsFloat | typing.SupportsIndex, per_new_item: typing.SupportsFloat | typing.SupportsIndex, surface_stride: typing.Any) -> tuple[PlanChoice, PlanChoice | None, numpy.typing.NDArray[numpy.float64] | None]:
     """
     (stop now, best going on or None, surface or None).
     """
 def set_simd_level(name: str) -> None:
     ...
-def set_thread_count(n: typing.SupportsInt | typing.SupportsIndex) -> None:
+def set_thread_count(n: typing.Any) -> None:
     ...
 def simd_level() -> str:
     ...
@@ -44,5 +52,5 @@ def supported_simd_levels() -> list[str]:
     ...
 def thread_count() -> int:
     ...
-def uncertainty(scores: typing.Any, kind: str) -> tuple[numpy.typing.NDArray[numpy.int64], numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64]]:
+def uncertainty(scores: typing.Any, kind: typing.Any) -> tuple[numpy.typing.NDArray[numpy.int64], numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64]]:
     ...

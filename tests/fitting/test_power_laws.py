@@ -222,8 +222,14 @@ def test_json_gives_the_same_fits_back() -> None:
         ({"objective": "huber"}, "objective: expected one of binomial"),
         ({"n_classes": 1}, "n_classes: expected an integer >= 2"),
         ({"n_classes": 2.5}, "n_classes: expected an integer >= 2"),
-        ({"max_iterations": 0}, "max_iterations: expected >= 1"),
-        ({"tolerance": 0.0}, "tolerance: expected between"),
+        ({"n_classes": True}, "n_classes: expected an integer >= 2, found True"),
+        ({"max_iterations": 0}, "max_iterations: expected an integer >= 1"),
+        ({"max_iterations": 1.5}, "max_iterations: expected an integer >= 1 .*, found 1.5"),
+        ({"max_iterations": 2**40}, "max_iterations: expected .* <= 2147483647, found 10995"),
+        ({"max_iterations": "a"}, "max_iterations: expected an integer >= 1 .*, found 'a'"),
+        ({"tolerance": 0.0}, "tolerance: expected a finite number > 0 and < 1, found 0.0"),
+        ({"tolerance": "a"}, "tolerance: expected a finite number > 0 and < 1, found 'a'"),
+        ({"form": 3}, "form: expected one of power, .*, found 3"),
     ],
 )
 def test_mistakes_are_named(change: dict[str, Any], words: str) -> None:
@@ -231,6 +237,26 @@ def test_mistakes_are_named(change: dict[str, Any], words: str) -> None:
     arguments |= change
     with pytest.raises(ValueError, match=words):
         fit_power_laws(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"form": 9}, "form: expected an integer >= 0 and <= 3, found 9"),
+        ({"objective": 7}, "objective: expected an integer >= 0 and <= 1, found 7"),
+        ({"chance": -1.0}, "chance: expected a finite number >= 0 and <= 1, found -1.0"),
+        ({"chance": 1.1}, "chance: expected a finite number >= 0 and <= 1, found 1.1"),
+        ({"chance": np.nan}, "chance: expected a finite number .* found nan"),
+        ({"max_iterations": 0}, "max_iterations: expected an integer >= 1"),
+        ({"tolerance": 1.0}, "tolerance: expected a finite number > 0 and < 1, found 1.0"),
+    ],
+)
+def test_the_core_itself_names_mistakes(change: dict[str, Any], words: str) -> None:
+    options: dict[str, Any] = {"form": 1, "objective": 0, "chance": 0.9}
+    options |= {"max_iterations": 9, "tolerance": 1e-9} | change
+    ones = np.ones((1, 6))
+    with pytest.raises(ValueError, match=words):
+        _core.fit_batch(N[None], ones, TESTED[None], ones, **options)
 
 
 def test_predict_names_mistakes() -> None:

@@ -7,6 +7,7 @@ import pytest
 
 import mcal
 import plan_oracle
+from mcal import _core
 from mcal.planning import Plan, TrainingCost, curve_knots, refine_thetas, search_plan
 
 THETAS = np.arange(1, 21) / 20
@@ -205,7 +206,12 @@ def test_finer_thetas_pass_nan_on_between_neighbours_only() -> None:
         ({"batch_min": 0}, "batch_min: expected an integer >= 1, found 0"),
         ({"max_steps": 0}, "max_steps: expected an integer >= 1, found 0"),
         ({"surface_stride": 0}, "surface_stride: expected an integer >= 1, found 0"),
-        ({"target_error": 5}, r"target_error: expected a share in \(0, 1\), found 5"),
+        ({"target_error": 5}, "target_error: expected a finite number > 0 and < 1, found 5"),
+        ({"target_error": "a"}, "target_error: expected a finite number .*, found 'a'"),
+        ({"price_per_label": "a"}, "price_per_label: expected a finite number >= 0, found 'a'"),
+        ({"price_per_label": True}, "price_per_label: expected a finite number .*, found True"),
+        ({"n_pool": 2**70}, "n_pool: expected an integer >= 1, found 1180591620717411303424"),
+        ({"batch_min": True}, "batch_min: expected an integer >= 1, found True"),
         ({"target_error": math.nan}, "target_error: .* found nan"),
         ({"target": "pool"}, "target: expected 'set' or 'machine', found 'pool'"),
         ({"price_per_label": -1.0}, "price_per_label: expected a finite number >= 0, found -1"),
@@ -221,7 +227,7 @@ def test_bad_numbers_are_named(changes: dict[str, Any], message: str) -> None:
 @pytest.mark.parametrize(
     ("knots", "error", "thetas", "message"),
     [
-        ([], np.zeros((1, 0)), [1.0], r"n_knots: expected integers of shape \(K,\)"),
+        ([], np.zeros((1, 0)), [1.0], r"n_knots: expected to cover 0 \.\. 10, found none"),
         ([0.0, 10.0], np.zeros((1, 2)), [1.0], "n_knots: expected integers .* float64"),
         ([[0, 10]], np.zeros((1, 2)), [1.0], r"n_knots: .* found shape \(1, 2\)"),
         ([0, 10, 10], np.zeros((1, 3)), [1.0], "n_knots: expected rising sizes"),
@@ -232,6 +238,11 @@ def test_bad_numbers_are_named(changes: dict[str, Any], message: str) -> None:
         ([0, 10], [[-0.5, 0.0]], [1.0], "error: .* found -0.5"),
         ([0, 10], np.zeros((0, 2)), [], r"thetas: expected shape \(T,\) with T >= 1"),
         ([0, 10], np.zeros((2, 2)), [0.5, 0.5], "thetas: expected rising numbers"),
+        ([0, 10], np.zeros((1, 2)), [[0.5], [0.5, 1.0]], "thetas: expected real numbers .*found"),
+        ([0, 10], np.zeros((1, 2)), ["a"], "thetas: expected real numbers .* dtype <U1"),
+        ([0, 10], [[0.0], [0.0, 0.1]], [1.0], "error: expected float64 of shape .*found"),
+        ([0, [10]], np.zeros((1, 2)), [1.0], "n_knots: expected integers .*found"),
+        ([0, 9], np.zeros((1, 2)), [1.0], r"n_knots: expected to cover 0 \.\. 10, found 0 \.\. 9"),
         ([0, 10], np.zeros((1, 2)), [0.0], "thetas: expected rising numbers"),
         ([0, 10], np.zeros((1, 2)), [1.1], "thetas: expected rising numbers"),
         ([0, 10], np.zeros((1, 2)), [math.nan], "thetas: expected rising numbers"),
@@ -260,3 +271,30 @@ def test_bad_grids_are_named() -> None:
         curve_knots(6, 5)
     with pytest.raises(ValueError, match=r"ratio: expected a finite number > 1, found 1.0"):
         curve_knots(0, 5, ratio=1.0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"n_knots": [3, 10]}, r"n_knots: expected to cover 2 \.\. 10, found 3 \.\. 10"),
+        ({"n_knots": [0, 9]}, r"n_knots: expected to cover 2 \.\. 10, found 0 \.\. 9"),
+        ({"n_knots": [10, 0]}, "n_knots: expected rising sizes, found 10 before 0"),
+        ({"thetas": [1.1]}, r"thetas: expected rising numbers in \(0, 1\], found 1.1"),
+        ({"thetas": [math.nan]}, "thetas: expected rising numbers"),
+        ({"n_train_max": 11}, "n_train_max: expected an integer >= 0 and <= 10, found 11"),
+        ({"n_train": 11}, "n_train: expected an integer >= 0 and <= 10, found 11"),
+        ({"batch_min": 0}, "batch_min: expected an integer >= 1, found 0"),
+        ({"surface_stride": -1}, "surface_stride: expected an integer >= 0, found -1"),
+    ],
+)
+def test_the_core_itself_refuses_what_would_not_end(changes: dict[str, Any], message: str) -> None:
+    arguments: dict[str, Any] = {
+        "n_knots": [0, 10], "error": np.zeros((1, 2)), "thetas": [1.0],
+        "n_pool": 12, "n_test": 2, "n_train": 2, "n_train_max": 10, "batch_min": 1,
+        "target_error": 0.05, "per_machine_label": False, "price_per_label": 0.04,
+        "machine_fee": 0.0, "fixed": 0.0, "per_item": 0.0, "per_item_squared": 0.0,
+        "per_new_item": 0.0, "surface_stride": 0,
+    }  # fmt: skip
+    _core.search_plan(**arguments)
+    with pytest.raises(ValueError, match=message):
+        _core.search_plan(**arguments | changes)

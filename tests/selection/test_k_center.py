@@ -137,12 +137,24 @@ GOOD = np.ones((5, 2), np.float32)
         ((GOOD, 4), {"centers": [0, 1]}, "k: expected 0 <= k <= 3"),
         ((GOOD, 1.0), {}, "k: expected an integer, found 1.0"),
         ((GOOD, None), {}, "k: expected an integer, found None"),
+        ((GOOD, True), {}, "k: expected an integer, found True"),
+        ((GOOD, "1"), {}, "k: expected an integer, found '1'"),
+        (([[1.0], [1.0, 2.0]], 1), {}, r"x: expected float32 of shape \(N, D\), found .*list"),
+        (("points", 1), {}, r"x: expected float32 of shape \(N, D\), found shape \(\)"),
+        ((None, 1), {}, r"x: expected float32 of shape \(N, D\), found shape \(\)"),
+        (
+            (GOOD.astype(np.float64) * 1e300, 1),
+            {},
+            "x: expected finite values in float32, found NaN or infinity in",
+        ),
+        ((GOOD, 1), {"metric": 3}, "metric: expected .* or 'cosine', found 3"),
+        ((GOOD, 1), {"centers": "a"}, "centers: expected int64 of shape"),
         ((GOOD[0], 1), {}, r"x: expected float32 of shape \(N, D\), found shape \(2,\)"),
         ((GOOD[:0], 0), {}, "x: expected at least one row and one column"),
         ((GOOD[:, :0], 1), {}, "x: expected at least one row and one column"),
         ((GOOD.astype(complex), 1), {}, "x: expected float32"),
-        ((NAN, 1), {}, "x: expected finite values, found NaN or infinity in row 1"),
-        ((INFINITE, 0), {}, "x: expected finite values, found NaN or infinity in row 0"),
+        ((NAN, 1), {}, "x: expected finite values in float32, found NaN or infinity in row 1"),
+        ((INFINITE, 0), {}, "x: expected finite values in float32, found NaN or infinity in row 0"),
         ((GOOD * np.float32(1e20), 1), {}, "x: expected squared lengths up to"),
         ((ZERO, 1), {"metric": "cosine"}, "x: expected no zero row .*, found one in row 1"),
         ((GOOD, 1), {"metric": "manhattan"}, "metric: expected .*, found 'manhattan'"),
@@ -155,7 +167,7 @@ GOOD = np.ones((5, 2), np.float32)
         (
             (GOOD, 1),
             {"center_vectors": np.array([[0.0, np.nan]], np.float32)},
-            "center_vectors: expected finite values, found NaN or infinity in row 0",
+            "center_vectors: expected finite values in float32, found NaN or infinity in row 0",
         ),
         (
             (GOOD, 1),
@@ -167,6 +179,11 @@ GOOD = np.ones((5, 2), np.float32)
 def test_a_mistake_is_named(arguments: tuple, options: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         k_center(*arguments, **options)
+
+
+def test_no_centers_may_be_an_empty_list() -> None:
+    empty = k_center(GOOD, 2, centers=[], center_vectors=np.empty((0, 2)))
+    assert empty.positions.tolist() == k_center(GOOD, 2).positions.tolist()
 
 
 def test_a_memory_map_larger_than_the_memory_allowed(tmp_path: Path) -> None:

@@ -248,3 +248,9 @@ def test_wrong_shapes_and_dtypes_are_refused(scores):
 def test_an_unknown_kind_is_refused():
     with pytest.raises(ValueError, match=r"^kind: expected 'logits' or 'probabilities', found 'l'"):
         mcal.uncertainty(np.zeros((2, 2)), kind="l")
+
+
+@pytest.mark.parametrize("kind", [5, None, b"logits"])
+def test_a_kind_that_is_no_word_is_refused(kind):
+    with pytest.raises(ValueError, match=r"^kind: expected .* or 'probabilities', found (5|N|b')"):
+        mcal.uncertainty(np.zeros((2, 2)), kind=kind)

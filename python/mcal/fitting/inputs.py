@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from mcal._core import as_integer
 from mcal.types import FloatArray
 
 T = TypeVar("T", bound=str)
@@ -24,9 +25,7 @@ def chance_error(n_classes: int | None) -> float:
     """E0 = 1 - 1/C; inf for None."""
     if n_classes is None:
         return float("inf")
-    if isinstance(n_classes, bool) or not isinstance(n_classes, int | np.integer) or n_classes < 2:
-        raise ValueError(f"n_classes: expected an integer >= 2, found {n_classes!r}")
-    return 1.0 - 1.0 / int(n_classes)
+    return 1.0 - 1.0 / as_integer(n_classes, "n_classes", 2)
 
 
 def numbers(value: npt.ArrayLike, name: str, expected: str) -> FloatArray:

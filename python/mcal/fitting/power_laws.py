@@ -211,10 +211,6 @@ def fit_power_laws(
     require(t >= 0.0, t, "n_test", ">= 0")
     require(v >= 0.0, v, "weights", ">= 0")
     require((w >= 0.0) & (w <= t), w, "wrong", "from 0 to n_test")
-    if max_iterations < 1:
-        raise ValueError(f"max_iterations: expected >= 1, found {max_iterations}")
-    if not 0.0 < tolerance < 1.0:
-        raise ValueError(f"tolerance: expected between 0 and 1, found {tolerance}")
 
     chance = chance_error(n_classes)
     if np.isinf(chance) and (form == "plateau" or objective == "binomial"):
@@ -226,7 +222,7 @@ def fit_power_laws(
         v,
         form=FORMS.index(form),
         objective=_OBJECTIVES.index(objective),
-        chance=chance,
+        chance=0.0 if np.isinf(chance) else chance,
         max_iterations=max_iterations,
         tolerance=tolerance,
     )

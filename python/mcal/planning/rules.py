@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from typing import Literal
+
+from mcal._core import as_number
 
 from .search import Plan
 
@@ -137,12 +138,8 @@ def worth_going_on(plan: Plan, human_only_cost_usd: float, min_gain_share: float
     ValueError
         A number is negative or NaN.
     """
-    for name, value in (
-        ("human_only_cost_usd", human_only_cost_usd),
-        ("min_gain_share", min_gain_share),
-    ):
-        if not (math.isfinite(value) and value >= 0.0):
-            raise ValueError(f"{name}: expected a finite number >= 0, found {value!r}")
+    human_only_cost_usd = as_number(human_only_cost_usd, "human_only_cost_usd", 0.0)
+    min_gain_share = as_number(min_gain_share, "min_gain_share", 0.0)
     if plan.go_on_cost_usd is None:
         return False
     gain_usd = plan.stop_cost_usd - plan.go_on_cost_usd

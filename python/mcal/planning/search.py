@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mcal import _core
+from mcal._core import as_integer, as_number
 from mcal.types import FloatArray, IndexArray
 
 from .training_cost import TrainingCost
@@ -139,28 +140,23 @@ def search_plan(
         An argument is out of range or an array has the wrong shape or type.
     """
     training = TrainingCost(0.0, 0.0) if training is None else training
-    _check_integer("n_pool", n_pool, 1)
-    _check_integer("n_test", n_test, 0, n_pool)
+    n_pool = as_integer(n_pool, "n_pool", 1)
+    n_test = as_integer(n_test, "n_test", 0, n_pool)
     if n_train_max is None:
         n_train_max = n_pool - n_test
-    _check_integer("n_train_max", n_train_max, 0, n_pool - n_test)
-    _check_integer("n_train", n_train, 0, n_train_max)
-    _check_integer("batch_min", batch_min, 1)
-    _check_integer("max_steps", max_steps, 1)
-    _check_integer("surface_stride", surface_stride, 1)
-    if not 0.0 < target_error < 1.0:
-        raise ValueError(f"target_error: expected a share in (0, 1), found {target_error!r}")
+    n_train_max = as_integer(n_train_max, "n_train_max", 0, n_pool - n_test)
+    n_train = as_integer(n_train, "n_train", 0, n_train_max)
+    batch_min = as_integer(batch_min, "batch_min", 1)
+    max_steps = as_integer(max_steps, "max_steps", 1)
+    surface_stride = as_integer(surface_stride, "surface_stride", 1)
+    target_error = as_number(target_error, "target_error", 0.0, 1.0, open=True)
     if target not in ("set", "machine"):
         raise ValueError(f"target: expected 'set' or 'machine', found {target!r}")
-    for name, value in (
-        ("price_per_label", price_per_label),
-        ("machine_fee", machine_fee),
-        ("beta", beta),
-    ):
-        if not (math.isfinite(value) and value >= 0.0):
-            raise ValueError(f"{name}: expected a finite number >= 0, found {value!r}")
+    price_per_label = as_number(price_per_label, "price_per_label", 0.0)
+    machine_fee = as_number(machine_fee, "machine_fee", 0.0)
+    beta = as_number(beta, "beta", 0.0)
     theta_values = _check_thetas(thetas)
-    knots = _check_knots(n_knots, n_train, n_train_max)
+    knots = _as_array("n_knots", n_knots, "integers of shape (K,)", "iu")
     errors = _check_errors(error, (theta_values.size, knots.size))
 
     stop, go_on, cells = _core.search_plan(
@@ -228,10 +224,9 @@ def curve_knots(n_train: int, n_train_max: int, *, ratio: float = 1.05) -> Index
     ValueError
         Not 0 <= n_train <= n_train_max, or ratio <= 1.
     """
-    _check_integer("n_train_max", n_train_max, 0)
-    _check_integer("n_train", n_train, 0, n_train_max)
-    if not (math.isfinite(ratio) and ratio > 1.0):
-        raise ValueError(f"ratio: expected a finite number > 1, found {ratio!r}")
+    n_train_max = as_integer(n_train_max, "n_train_max", 0)
+    n_train = as_integer(n_train, "n_train", 0, n_train_max)
+    ratio = as_number(ratio, "ratio", 1.0, open=True)
     first = max(1, n_train)
     n_gaps = math.ceil(math.log(max(1, n_train_max) / first) / math.log(ratio))
     between = np.floor(np.geomspace(first, max(first, n_train_max), n_gaps + 1)).astype(np.int64)
@@ -267,7 +262,7 @@ def refine_thetas(
     ValueError
         An argument is out of range or an array has the wrong shape.
     """
-    _check_integer("n", n, 1)
+    n = as_integer(n, "n", 1)
     coarse = _check_thetas(thetas)
     errors = _check_errors(error, (coarse.size, None))
     fine = coarse[-1] * np.arange(1, n + 1) / n
@@ -280,15 +275,21 @@ def refine_thetas(
     return fine, np.minimum(fine_wrong / fine[:, None], 1.0)
 
 
-def _check_integer(name: str, value: int, low: int, high: int | None = None) -> None:
-    is_integer = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-    if not is_integer or value < low or (high is not None and value > high):
-        most = "" if high is None else f" and <= {high}"
-        raise ValueError(f"{name}: expected an integer >= {low}{most}, found {value!r}")
+def _as_array(name: str, value: npt.ArrayLike, expected: str, kinds: str) -> npt.NDArray[Any]:
+    """``value`` as an array of one of the dtype ``kinds``, of any shape."""
+    try:
+        array = np.asarray(value)
+    except ValueError as error:  # ragged
+        raise ValueError(f"{name}: expected {expected}, found {value!r}") from error
+    if array.dtype.kind not in kinds and array.size > 0:
+        raise ValueError(
+            f"{name}: expected {expected}, found shape {array.shape} and dtype {array.dtype}"
+        )
+    return array
 
 
 def _check_thetas(thetas: npt.ArrayLike) -> FloatArray:
-    values = np.array(thetas, dtype=np.float64)
+    values = _as_array("thetas", thetas, "real numbers of shape (T,)", "fiu").astype(np.float64)
     if values.ndim != 1 or values.size == 0:
         raise ValueError(f"thetas: expected shape (T,) with T >= 1, found {values.shape}")
     if not (values[0] > 0.0 and values[-1] <= 1.0 and (np.diff(values) > 0.0).all()):
@@ -297,36 +298,17 @@ def _check_thetas(thetas: npt.ArrayLike) -> FloatArray:
 
 
 def _check_errors(error: npt.ArrayLike, shape: tuple[int, int | None]) -> FloatArray:
-    values = np.asarray(error)
+    expected = f"float64 of shape ({shape[0]}, {'K' if shape[1] is None else shape[1]})"
+    values = _as_array("error", error, expected, "fiu")
     right_shape = values.ndim == 2 and all(
         want is None or want == found for want, found in zip(shape, values.shape, strict=True)
     )
-    if not right_shape or values.dtype.kind not in "fiu":
-        expected = f"({shape[0]}, {'K' if shape[1] is None else shape[1]})"
+    if not right_shape:
         raise ValueError(
-            f"error: expected float64 of shape {expected}, "
-            f"found shape {values.shape} and dtype {values.dtype}"
+            f"error: expected {expected}, found shape {values.shape} and dtype {values.dtype}"
         )
     values = values.astype(np.float64)
     bad = (values < 0.0) | (values > 1.0)
     if bad.any():
         raise ValueError(f"error: expected values in [0, 1] or NaN, found {values[bad][0]}")
     return values
-
-
-def _check_knots(n_knots: npt.ArrayLike, n_train: int, n_train_max: int) -> IndexArray:
-    knots = np.asarray(n_knots)
-    if knots.ndim != 1 or knots.size == 0 or not np.issubdtype(knots.dtype, np.integer):
-        raise ValueError(
-            f"n_knots: expected integers of shape (K,) with K >= 1, "
-            f"found shape {knots.shape} and dtype {knots.dtype}"
-        )
-    knots = knots.astype(np.int64)
-    if not (np.diff(knots) > 0).all():
-        raise ValueError(f"n_knots: expected rising sizes, found {knots.tolist()}")
-    if knots[0] > n_train or knots[-1] < n_train_max:
-        raise ValueError(
-            f"n_knots: expected to cover {n_train} .. {n_train_max}, "
-            f"found {knots[0]} .. {knots[-1]}"
-        )
-    return knots

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict, dataclass
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from mcal._core import as_number
 from mcal.types import FloatArray
 
 __all__ = ["TrainingCost", "TrainingCostModel", "fit_training_cost"]
@@ -44,8 +44,7 @@ class TrainingCost:
 
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
-            if not (math.isfinite(value) and value >= 0.0):
-                raise ValueError(f"{name}: expected a finite number >= 0, found {value!r}")
+            as_number(value, name, 0.0)
 
     def of(self, n: float, d: float) -> float:
         """Dollars of one training at size ``n`` after ``d`` new items."""

@@ -77,11 +77,11 @@ def k_center(
     Savarese, ICLR 2018); performance.md, "k-center". At most N (M + k) D steps, usually a small
     part of them; O(N) memory and up to 64 MiB of recent centers.
     """
-    if centers is None:
-        centers = np.empty(0, np.int64)
-    if center_vectors is None:
-        center_vectors = np.empty((0, np.shape(x)[-1] if np.ndim(x) else 0), np.float32)
     positions, distances, n_full_passes = _k_center(
-        x, k, centers=centers, center_vectors=center_vectors, metric=metric
+        x,
+        k,
+        centers=np.empty(0, np.int64) if centers is None else centers,
+        center_vectors=center_vectors,
+        metric=metric,
     )
     return KCenter(positions, distances, n_full_passes)
