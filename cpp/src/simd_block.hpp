@@ -6,6 +6,10 @@
 // gives the processor independent work while it waits for a result.
 #pragma once
 
+#ifdef __AVX2__
+#include <immintrin.h>
+#endif
+
 #include <cstdint>
 #include <type_traits>
 
@@ -38,6 +42,17 @@ struct Lanes {
   friend Lanes operator-(Lanes a, Lanes b) { return {a.r - b.r}; }
   friend Lanes operator*(Lanes a, Lanes b) { return {a.r * b.r}; }
   friend Lanes operator/(Lanes a, Lanes b) { return {a.r / b.r}; }
+  // a b + c, rounded once where the instruction set can.
+  friend Lanes multiply_add(Lanes a, Lanes b, Lanes c) {
+#ifdef __FMA__
+    if constexpr (bytes == 32 && sizeof(Real) == 4) {
+      return {_mm256_fmadd_ps(a.r, b.r, c.r)};
+    } else if constexpr (bytes == 32) {
+      return {_mm256_fmadd_pd(a.r, b.r, c.r)};
+    }
+#endif
+    return a * b + c;
+  }
   // Both give b when either is NaN.
   friend Lanes min(Lanes a, Lanes b) { return {a.r < b.r ? a.r : b.r}; }
   friend Lanes max(Lanes a, Lanes b) { return {a.r > b.r ? a.r : b.r}; }
@@ -52,6 +67,12 @@ struct Lanes {
     return on_bits(a, b, [](auto x, auto y) { return x | y; });
   }
   bool any_bit() const {
+#ifdef __AVX2__
+    if constexpr (bytes == 32) {
+      const auto all = (__m256i)r;
+      return !_mm256_testz_si256(all, all);
+    }
+#endif
     std::uint64_t words[bytes / 8], any = 0;
     __builtin_memcpy(words, &r, bytes);
     for (const std::uint64_t word : words) any |= word;
@@ -77,6 +98,9 @@ struct Pair {
   friend Pair operator-(Pair x, Pair y) { return {x.a - y.a, x.b - y.b}; }
   friend Pair operator*(Pair x, Pair y) { return {x.a * y.a, x.b * y.b}; }
   friend Pair operator/(Pair x, Pair y) { return {x.a / y.a, x.b / y.b}; }
+  friend Pair multiply_add(Pair x, Pair y, Pair z) {
+    return {multiply_add(x.a, y.a, z.a), multiply_add(x.b, y.b, z.b)};
+  }
   friend Pair min(Pair x, Pair y) { return {min(x.a, y.a), min(x.b, y.b)}; }
   friend Pair max(Pair x, Pair y) { return {max(x.a, y.a), max(x.b, y.b)}; }
   template <class F>

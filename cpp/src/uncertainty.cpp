@@ -60,7 +60,7 @@ double total_of(const detail::RowSums<Real>& s) {
 template <class Real>
 bool is_valid(const detail::RowSums<Real>& s, ScoreKind kind) {
   if (!std::isfinite(s.first) || !std::isfinite(s.second) || !std::isfinite(s.lowest) ||
-      !std::isfinite(s.t)) {
+      !std::isfinite(s.t) || !std::isfinite(s.u)) {
     return false;
   }
   return kind == ScoreKind::logits || (s.lowest >= 0 && std::abs(total_of(s) - 1) <= sum_tolerance);

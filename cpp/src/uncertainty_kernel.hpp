@@ -1,8 +1,9 @@
 // The vectorised row kernels, compiled once per instruction set (see simd_block.hpp).
 //
-// The same bits at every instruction set: a row is summed in as many interleaved chains as a block
-// holds, however many registers that takes; products and sums are rounded separately
-// (-ffp-contract=off); and the chains are added up in double, in order.
+// Two sweeps over a row, the second while it is in the first-level cache: the two largest elements
+// and the label, then the sums relative to the second largest. At any instruction set a row is
+// summed in as many interleaved chains as a block holds, added up in double in one order. Products
+// are fused with sums where the instruction set can, so that levels agree to rounding only.
 #pragma once
 
 #include "simd_block.hpp"
@@ -11,8 +12,8 @@
 namespace mcal::detail {
 namespace {
 
-// 2^f on [-1/2, 1/2] is 1 + f p(f), p interpolating (2^f - 1) / f at Chebyshev nodes: relative
-// error 5e-9 (float) and 8e-18 (double) before rounding, and exactly 1 at 0. exp2[0] = 1.
+// 2^f on [-1/2, 1/2] is 1 + f p(f), exactly 1 at 0: p minimises the relative error (float, 1e-7)
+// or interpolates (2^f - 1) / f at Chebyshev nodes (double, 8e-18 before rounding). exp2[0] = 1.
 // log2 m is s times a series in s^2, s = (m - 1) / (m + 1), |s| <= 0.172, cut where the next term
 // is below 2e-9 and 3e-17.
 template <class Real>
@@ -27,9 +28,9 @@ struct Constants<float> {
   static constexpr float unit_magic = 0x1p23f;  // its last fraction bit is worth 1
   static constexpr std::uint32_t unit_magic_bits = 0x4b000000;
   static constexpr float lowest_normal = 0x1p-126f;
-  static constexpr float lowest_log2 = -126;
-  static constexpr float exp2[] = {
-      1, 0.693147188f, 0.240226508f, 0.0555035711f, 0.00961808256f, 0.00133908634f, 0.00015453163f};
+  static constexpr float lowest_exponent = -87;  // e^-87 is a normal number
+  static constexpr float exp2[] = {1,           0.693147f,    0.24022242f,
+                                   0.05550734f, 0.009671513f, 0.0013264715f};
   static constexpr int log2_terms = 5;
 };
 
@@ -42,7 +43,7 @@ struct Constants<double> {
   static constexpr double unit_magic = 0x1p52;
   static constexpr std::uint64_t unit_magic_bits = 0x4330000000000000;
   static constexpr double lowest_normal = 0x1p-1022;
-  static constexpr double lowest_log2 = -1022;
+  static constexpr double lowest_exponent = -708;
   static constexpr double exp2[] = {1,
                                     0.6931471805599453094,
                                     0.2402265069591009822,
@@ -67,26 +68,24 @@ struct Kernel {
   using B = Block<Real, register_bytes>;
   using K = Constants<Real>;
 
+  static constexpr Real infinity = __builtin_huge_valf();
+
   static B all(double x) { return B::all(static_cast<Real>(x)); }
 
-  // 2^y for lowest_log2 <= y <= 0; NaN stays NaN.
-  static B exp2(B y) {
+  // e^d for lowest_exponent <= d <= 0.
+  static B exp(B d) {
     const B magic = B::all(K::unit_magic * Real{1.5});  // rounds to an integer
-    const B shifted = y + magic;
-    const B f = y - (shifted - magic);
-    const B f2 = f * f;
-    // Odd and even powers apart: half the depth of Horner's rule.
+    const B shifted = multiply_add(d, all(log2_e), magic);
+    const B f = multiply_add(d, all(log2_e), magic - shifted);
     constexpr int n = sizeof K::exp2 / sizeof(Real);
-    B p = B::all(K::exp2[n - 1]), q = B::all(K::exp2[n - 2]);
+    // Odd and even powers apart: half the depth of Horner's rule.
+    const B f2 = f * f;
+    B odd = B::all(K::exp2[n - 1]), even = B::all(K::exp2[n - 2]);
     for (int i = n - 3; i > 0; i -= 2) {
-      p = p * f2 + B::all(K::exp2[i]);
-      q = q * f2 + B::all(K::exp2[i - 1]);
+      odd = multiply_add(odd, f2, B::all(K::exp2[i]));
+      even = multiply_add(even, f2, B::all(K::exp2[i - 1]));
     }
-    if constexpr (n % 2 == 0) {
-      p = q + f * p;
-    } else {
-      p = p * f2 + B::all(K::exp2[0]) + f * q;
-    }
+    const B p = multiply_add(odd, f, even);
     return on_bits(p, shifted, [](auto a, auto b) { return a + (b << K::fraction_bits); });
   }
 
@@ -101,65 +100,81 @@ struct Kernel {
     const B s = (m - all(1)) / (m + all(1));
     const B z = s * s;
     B p = all(2 * log2_e / (2 * K::log2_terms - 1));
-    for (int i = K::log2_terms - 2; i >= 0; --i) p = p * z + all(2 * log2_e / (2 * i + 1));
+    for (int i = K::log2_terms - 2; i >= 0; --i) {
+      p = multiply_add(p, z, all(2 * log2_e / (2 * i + 1)));
+    }
     return exponent - B::all(K::unit_magic + K::exponent_bias) + s * p;
   }
 
-  // w and log2 w of elements relative to the second largest one. The largest counts as equal to
-  // it, so that it adds 1 to t and nothing to u. What is below the normal numbers is raised to the
-  // lowest of them: nothing beside t >= 1.
-  struct LogitWeights {
+  // w and ln w of elements relative to the second largest one. The largest counts as equal to it,
+  // so that it adds 1 to t and nothing to u. What is below the normal numbers is raised to about
+  // the lowest of them: nothing beside t >= 1. `low` and `none` fill up the last block of a row:
+  // no larger than any element, and of no weight. NaN stays NaN in ln w, whatever its payload.
+  struct Logits {
+    static constexpr Real low = sizeof(Real) == 4 ? -__FLT_MAX__ : -__DBL_MAX__;
+    static constexpr Real none = -infinity;
     B second;
-    explicit LogitWeights(Real x2) : second(B::all(x2)) {}
-    void operator()(B x, B& w, B& log2_w) const {
-      log2_w = max(B::all(K::lowest_log2), (min(second, x) - second) * all(log2_e));
-      w = exp2(log2_w);
+    explicit Logits(Real x2) : second(B::all(x2)) {}
+    void operator()(B x, B& w, B& ln_w) const {
+      ln_w = max(B::all(K::lowest_exponent), min(second, x) - second);
+      w = exp(ln_w);
     }
   };
-  struct ProbabilityWeights {
+  struct Probabilities {
+    static constexpr Real low = 0, none = 0;
     B second, divisor;
-    explicit ProbabilityWeights(Real p2)
-        : second(B::all(p2)), divisor(B::all(p2 > 0 ? p2 : Real{1})) {}
-    void operator()(B p, B& w, B& log2_w) const {
+    explicit Probabilities(Real p2) : second(B::all(p2)), divisor(B::all(p2 > 0 ? p2 : Real{1})) {}
+    void operator()(B p, B& w, B& ln_w) const {
       w = max(B::all(K::lowest_normal), min(second, p) / divisor);
-      log2_w = log2(w);
+      ln_w = log2(w) * all(ln_2);
     }
   };
 
-  // The two largest elements and the smallest.
-  static void extremes(const Real* row, Index cols, RowSums<Real>& sums) {
-    constexpr Real infinity = __builtin_huge_valf();
-    Real first = -infinity, second = -infinity, lowest = infinity;
-    const auto take = [&](Real x) {
-      const Real beaten = x > first ? first : x;
-      second = beaten > second ? beaten : second;
-      first = x > first ? x : first;
-      lowest = x < lowest ? x : lowest;
-    };
-    Index j = 0;
-    if (cols >= B::size) {
-      B firsts = B::all(-infinity), seconds = firsts, lowests = B::all(infinity);
-      for (; j + B::size <= cols; j += B::size) {
-        const B x = B::load(row + j);
-        seconds = max(seconds, min(firsts, x));
-        firsts = max(firsts, x);
-        lowests = min(lowests, x);
-      }
-      Real f[B::size], s[B::size], l[B::size];
-      firsts.store(f);
-      seconds.store(s);
-      lowests.store(l);
-      for (int i = 0; i < B::size; ++i) {
-        take(f[i]);
-        second = s[i] > second ? s[i] : second;
-        lowest = l[i] < lowest ? l[i] : lowest;
-      }
-    }
-    for (; j < cols; ++j) take(row[j]);
-    sums.first = first;
-    sums.second = second;
-    sums.lowest = lowest;
+  // The block at row + j, of which only the first cols - j elements are there.
+  static B rest(const Real* row, Index j, Index cols, Real fill) {
+    Real x[B::size];
+    for (int i = 0; i < B::size; ++i) x[i] = j + i < cols ? row[j + i] : fill;
+    return B::load(x);
   }
+
+  // In halves, the same at any instruction set.
+  template <class T>
+  static T sum(T (&x)[B::size]) {
+    for (int n = B::size / 2; n > 0; n /= 2) {
+      for (int i = 0; i < n; ++i) x[i] += x[i + n];
+    }
+    return x[0];
+  }
+
+  // The two largest elements and the smallest.
+  struct Extremes {
+    B first, second, lowest;
+    explicit Extremes(Real low) : first(B::all(low)), second(first), lowest(B::all(infinity)) {}
+
+    void add(B x) {
+      second = max(second, min(first, x));
+      first = max(first, x);
+      lowest = min(lowest, x);
+    }
+    void finish(RowSums<Real>& sums) const {
+      Real f[B::size], s[B::size], l[B::size];
+      first.store(f);
+      second.store(s);
+      lowest.store(l);
+      for (int n = B::size / 2; n > 0; n /= 2) {
+        for (int i = 0; i < n; ++i) {
+          const Real larger = s[i] > s[i + n] ? s[i] : s[i + n];
+          const Real beaten = f[i] < f[i + n] ? f[i] : f[i + n];
+          s[i] = larger > beaten ? larger : beaten;
+          f[i] = f[i] > f[i + n] ? f[i] : f[i + n];
+          l[i] = l[i] < l[i + n] ? l[i] : l[i + n];
+        }
+      }
+      sums.first = f[0];
+      sums.second = s[0];
+      sums.lowest = l[0];
+    }
+  };
 
   static Index find(const Real* row, Index cols, Real value) {
     Index j = 0;
@@ -170,58 +185,63 @@ struct Kernel {
 
   struct Sums {
     B t = B::all(0), u = t;
+    double ts[B::size] = {}, us[B::size] = {};
 
-    template <class Weights>
-    void add(B x, const Weights& weights) {
-      B w, log2_w;
-      weights(x, w, log2_w);
+    template <class Elements>
+    void add(B x, const Elements& elements) {
+      B w, ln_w;
+      elements(x, w, ln_w);
       t = t + w;
-      u = u + w * log2_w;
+      u = multiply_add(w, ln_w, u);
     }
-    // Adds the first n chains up in double, and empties all.
-    void flush(Index n, double& t_total, double& u_total) {
-      Real ts[B::size], us[B::size];
-      t.store(ts);
-      u.store(us);
-      for (Index i = 0; i < n; ++i) {
-        t_total += ts[i];
-        u_total += us[i];
+    // Moves the chains into double.
+    void flush() {
+      Real a[B::size], b[B::size];
+      t.store(a);
+      u.store(b);
+      for (int i = 0; i < B::size; ++i) {
+        ts[i] += a[i];
+        us[i] += b[i];
       }
       t = u = B::all(0);
     }
   };
 
-  template <class Weights>
+  template <class Elements>
   static RowSums<Real> run(const Real* row, Index cols, const Real* next_row) {
     RowSums<Real> sums;
-    extremes(row, cols, sums);
+    const Index whole = cols - cols % B::size;
+    Extremes extremes(Elements::low);
+    for (Index j = 0; j < whole; j += B::size) {
+      extremes.add(B::load(row + j));
+    }
+    if (whole < cols) extremes.add(rest(row, whole, cols, Elements::low));
+    extremes.finish(sums);
     sums.label = find(row, cols, sums.first);
-    const Weights weights(sums.second);
+
+    const Elements elements(sums.second);
     Sums chains;
-    double t = 0, u = 0;
-    Index j = 0;
-    while (j + B::size <= cols) {
-      const Index left = (cols - j) / B::size;
+    for (Index j = 0; j < whole;) {
+      const Index left = (whole - j) / B::size;
       const Index end = j + B::size * (left < flush_blocks ? left : flush_blocks);
       for (; j < end; j += B::size) {
         __builtin_prefetch(next_row + j);
-        chains.add(B::load(row + j), weights);
+        chains.add(B::load(row + j), elements);
       }
-      chains.flush(B::size, t, u);
+      chains.flush();
     }
-    if (j < cols) {
-      // The last block is filled up; the chains that take the filling are not counted.
-      Real rest[B::size];
-      for (int i = 0; i < B::size; ++i) rest[i] = j + i < cols ? row[j + i] : sums.second;
-      chains.add(B::load(rest), weights);
-      chains.flush(cols - j, t, u);
+    if (whole < cols) {
+      chains.add(rest(row, whole, cols, Elements::none), elements);
+      chains.flush();
     }
-    sums.t = t - 1;
-    sums.u = u * ln_2;
+    // Beside a second largest of 0 nothing is relative to it; t is then of no consequence.
+    const double t = sum(chains.ts);
+    sums.t = t < 2 ? 1 : t - 1;
+    sums.u = sum(chains.us);
     return sums;
   }
 
-  static RowKernels<Real> kernels() { return {&run<LogitWeights>, &run<ProbabilityWeights>}; }
+  static RowKernels<Real> kernels() { return {&run<Logits>, &run<Probabilities>}; }
 };
 
 }  // namespace

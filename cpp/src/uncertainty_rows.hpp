@@ -5,8 +5,8 @@
 
 namespace mcal::detail {
 
-// Meaningful only if first, second, lowest and t are finite; otherwise the row has NaN or an
-// infinity. See uncertainty.hpp for t and u.
+// Meaningful only if all but the label are finite; otherwise the row has NaN or an infinity. NaN
+// anywhere makes u NaN, but may be lost from the extremes. See uncertainty.hpp for t and u.
 template <class Real>
 struct RowSums {
   Real first, second;  // the two largest elements; equal on a tie

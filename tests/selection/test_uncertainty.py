@@ -59,24 +59,30 @@ def test_agrees_with_the_oracle(simd_level, kind, dtype, scale):
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("kind", ["logits", "probabilities"])
-def test_levels_and_threads_agree_to_the_bit(kind, dtype):
+def test_threads_agree_to_the_bit(simd_level, kind, dtype):
     rng = np.random.default_rng(3)
     for n_rows, n_classes in [(1, 2), (700, 37), (40, 5000)]:
         scores = rng.normal(0, 8, (n_rows, n_classes))
         scores = (scores if kind == "logits" else softmax(scores)).astype(dtype)
         answers = []
         try:
-            for level in _core.supported_simd_levels():
-                for n_threads in (1, 3):
-                    _core.set_simd_level(level)
-                    mcal.set_thread_count(n_threads)
-                    answers.append(mcal.uncertainty(scores, kind=kind))
+            for n_threads in (1, 3):
+                mcal.set_thread_count(n_threads)
+                answers.append(mcal.uncertainty(scores, kind=kind))
         finally:
-            _core.set_simd_level("auto")
             mcal.set_thread_count(0)
-        for other in answers[1:]:
-            for name in FIELDS:
-                np.testing.assert_array_equal(getattr(other, name), getattr(answers[0], name))
+        for name in FIELDS:
+            np.testing.assert_array_equal(getattr(answers[1], name), getattr(answers[0], name))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_equal_rows_tie_wherever_they_stand(simd_level, dtype):
+    rng = np.random.default_rng(4)
+    for n_classes in CLASSES:
+        row = rng.normal(0, 8, n_classes).astype(dtype)
+        found = mcal.uncertainty(np.tile(row, (700, 1)))
+        for name in FIELDS:
+            assert np.unique(getattr(found, name)).size == 1
 
 
 def test_confident_float32_items_do_not_tie(simd_level):
@@ -108,6 +114,17 @@ def test_one_hot_rows_are_certain(simd_level):
     np.testing.assert_array_equal(found.label, np.arange(19))
     for name in FIELDS[1:]:
         np.testing.assert_array_equal(getattr(found, name), np.zeros(19))
+        assert not np.signbit(getattr(found, name)).any()
+
+
+def test_a_one_hot_row_of_many_classes_is_certain(simd_level):
+    scores = np.zeros((1, 70_000), np.float32)
+    scores[0, 69_999] = 1
+    found = mcal.uncertainty(scores, kind="probabilities")
+    assert found.label == 69_999
+    for name in FIELDS[1:]:
+        assert getattr(found, name) == 0
+        assert not np.signbit(getattr(found, name))
 
 
 @pytest.mark.parametrize("n_classes", [2, 3, 9, 16, 40, 1000])
@@ -196,6 +213,33 @@ def test_the_first_row_that_is_not_finite_is_named(simd_level, dtype, kind, bad)
             scores[11, column] = bad
             scores[20] = np.nan
             with pytest.raises(ValueError, match=rf"^scores: .* in row 11, class {column}$"):
+                mcal.uncertainty(scores, kind=kind)
+
+
+# R's and pandas' NA, other payloads, and signalling NaNs, of both signs.
+@pytest.mark.parametrize(
+    "bits",
+    [
+        0x7FF00000000007A2,
+        0x7FF8000000000001,
+        0x7FF0000000000001,
+        0xFFFFFFFFFFFFFFFF,
+        0x7FC00001,
+        0x7F800001,
+        0x7FFFFFFF,
+        0xFF8007A2,
+    ],
+    ids=hex,
+)
+@pytest.mark.parametrize("kind", ["logits", "probabilities"])
+def test_nan_with_a_payload_is_refused(simd_level, kind, bits):
+    word, dtype = (np.uint64, np.float64) if bits > 0xFFFFFFFF else (np.uint32, np.float32)
+    for n_classes in (2, 10, 45):
+        for column in range(n_classes):
+            scores = np.full((3, n_classes), 1 / n_classes, dtype)
+            scores[:, 0] *= 1.0001
+            scores.view(word)[1, column] = bits
+            with pytest.raises(ValueError, match=rf"^scores: .* in row 1, class {column}$"):
                 mcal.uncertainty(scores, kind=kind)
 
 

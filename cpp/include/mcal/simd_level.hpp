@@ -2,7 +2,8 @@
 //
 // A kernel is compiled once per level, in a file of its own (<stem>_baseline.cpp,
 // <stem>_avx2.cpp), and every public function asks simd_level() once per call. The level affects
-// speed only: a stem's kernels give the same bits at every level. AVX-512 is left out until there
+// speed only: a stem's kernels give the same bits at every level, except that those of uncertainty
+// differ by rounding. AVX-512 is left out until there
 // is a machine to test it on.
 #pragma once
 

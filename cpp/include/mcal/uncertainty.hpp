@@ -39,9 +39,10 @@ struct UncertaintyOutput {
 };
 
 // scores (N, C), C >= 2, rows at any stride. Each number is within 4e-6 (float) or 1e-14 (double)
-// of the exact value, relative; the same bits at every SIMD level and thread count. Throws
-// std::invalid_argument naming the first row that has NaN, an infinity, a negative probability or
-// a sum other than 1; the output is then unspecified.
+// of the exact value, relative, at every SIMD level. At one level a row gives the same bits at any
+// thread count and wherever it stands; between levels the values differ by rounding. Throws
+// std::invalid_argument naming the first row that has NaN (any payload), an infinity, a negative
+// probability or a sum other than 1; the output is then unspecified.
 void uncertainty(MatrixView<const float> scores, ScoreKind kind, const UncertaintyOutput& out);
 void uncertainty(MatrixView<const double> scores, ScoreKind kind, const UncertaintyOutput& out);
 

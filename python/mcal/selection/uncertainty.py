@@ -33,8 +33,9 @@ def uncertainty(scores: npt.NDArray[Any], *, kind: ScoreKind = "logits") -> Unce
     """Label, deficit, entropy and least confidence of every row of ``scores``.
 
     Small values keep their relative precision (4e-6 from float32 scores, 1e-14 from float64) down
-    to 1e-300, because nothing is subtracted from 1. The results are the same bits at any number of
-    threads and every SIMD level.
+    to 1e-300, because nothing is subtracted from 1. A row gives the same bits at any number of
+    threads and wherever it stands, so that equal rows tie exactly; processors with and without
+    fused multiply-add differ by rounding, within that precision.
 
     Parameters
     ----------
