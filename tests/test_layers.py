@@ -23,6 +23,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "config": VALUES | {"settings"},
     **{room: VALUES | {"_core"} for room in NUMBERS},
     **{room: VALUES | {"settings"} for room in EFFECTS},
+    "pools": VALUES | {"settings", "_core"},  # how many threads to decode in
     "store": VALUES | {"settings", "the package"},
     "testing": VALUES,
     "export": VALUES | {"store"},

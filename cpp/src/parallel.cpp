@@ -8,7 +8,10 @@
 #include <atomic>
 #include <condition_variable>
 #include <exception>
+#include <fstream>
+#include <limits>
 #include <mutex>
+#include <sstream>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -18,9 +21,18 @@ namespace {
 
 int available_processors() {
 #ifdef __linux__
+  // Read once: a container's quota seldom changes, and this is asked for at every parallel call.
+  static const int quota = [] {
+    std::ifstream file("/sys/fs/cgroup/cpu.max");
+    std::string cpu_max;
+    std::getline(file, cpu_max);
+    return detail::processors_of_quota(cpu_max);
+  }();
   cpu_set_t set;
   CPU_ZERO(&set);
-  if (sched_getaffinity(0, sizeof set, &set) == 0) return std::max(1, CPU_COUNT(&set));
+  if (sched_getaffinity(0, sizeof set, &set) == 0) {
+    return std::max(1, std::min(quota, CPU_COUNT(&set)));
+  }
 #endif
   return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
 }
@@ -54,17 +66,15 @@ struct Job {
 // its threads end with the process, and a forked child simply takes a new one.
 class Pool {
  public:
-  bool try_acquire() { return owner_.try_lock(); }
-  void release() { owner_.unlock(); }
+  // Owns nothing when another thread has the pool.
+  std::unique_lock<std::mutex> try_acquire() { return std::unique_lock(owner_, std::try_to_lock); }
 
   void run(Job& job) {
     {
       std::lock_guard lock(mutex_);
-      for (; n_threads_ < job.helpers_wanted; ++n_threads_) {
-        std::thread([this] { serve(); }).detach();
-      }
+      start_threads(job.helpers_wanted);
       job_ = &job;
-      to_join_ = job.helpers_wanted;
+      to_join_ = std::min(job.helpers_wanted, n_threads_);
     }
     wake_.notify_all();
     job.work();
@@ -75,6 +85,13 @@ class Pool {
   }
 
  private:
+  // As many of them as the system grants; it is asked again by the next job.
+  void start_threads(int wanted) {
+    try {
+      for (; n_threads_ < wanted; ++n_threads_) std::thread([this] { serve(); }).detach();
+    } catch (const std::exception&) {  // no memory, or the limit on processes is reached
+    }
+  }
   void serve();
 
   std::mutex owner_;
@@ -140,22 +157,28 @@ void set_thread_count(int n) {
   requested_threads.store(n);
 }
 
+int detail::processors_of_quota(const std::string& cpu_max) {
+  constexpr int unlimited = std::numeric_limits<int>::max();
+  std::istringstream text(cpu_max);
+  long long quota_us = 0, period_us = 0;
+  if (!(text >> quota_us >> period_us) || quota_us <= 0 || period_us <= 0) return unlimited;
+  return static_cast<int>(std::min<long long>(unlimited, (quota_us - 1) / period_us + 1));
+}
+
 void detail::run_chunks(Index n_chunks, ChunkFunction function, void* body) {
   const auto threads = static_cast<int>(std::min<Index>(thread_count(), n_chunks));
   Job job{.function = function, .body = body, .n_chunks = n_chunks, .helpers_wanted = threads - 1};
   if (threads > 1 && !inside_chunk) {
     Pool& p = pool();
-    if (p.try_acquire()) {
-      {
-        const InsideChunk guard;
-        p.run(job);
-      }
-      p.release();
-      if (job.error) std::rethrow_exception(job.error);
-      return;
+    if (const auto owned = p.try_acquire()) {
+      const InsideChunk guard;
+      p.run(job);
+    } else {
+      job.work();
     }
+  } else {
+    job.work();
   }
-  job.work();
   if (job.error) std::rethrow_exception(job.error);
 }
 

@@ -1,8 +1,11 @@
 #include <doctest/doctest.h>
+#include <pthread.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <limits>
 #include <numeric>
 #include <stdexcept>
 #include <thread>
@@ -84,6 +87,41 @@ TEST_CASE("a forked child can use the pool after the parent has") {
   CHECK(WIFEXITED(status));
   CHECK(WEXITSTATUS(status) == 0);
   CHECK(sum_to(1000) == 499500);
+}
+
+#ifndef __SANITIZE_ADDRESS__  // whose shadow memory alone is beyond the limit
+TEST_CASE("work goes on with the threads that can be started") {
+  const pid_t child = fork();
+  if (child == 0) {
+    alarm(10);
+    // Stacks of 1 GiB in 2.5 GiB of address space: the first threads start, the others do not.
+    const Threads threads(16);
+    const rlimit space{5 * (rlim_t{1} << 29), 5 * (rlim_t{1} << 29)};
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, std::size_t{1} << 30);
+    pthread_setattr_default_np(&attributes);
+    if (setrlimit(RLIMIT_AS, &space) != 0) _exit(2);
+    for (int i = 0; i < 3; ++i) {
+      if (sum_to(1000) != 499500) _exit(1);
+    }
+    _exit(0);
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  CHECK(WIFEXITED(status));
+  CHECK(WEXITSTATUS(status) == 0);
+}
+#endif
+
+TEST_CASE("a quota of processors is rounded up") {
+  constexpr int unlimited = std::numeric_limits<int>::max();
+  CHECK(mcal::detail::processors_of_quota("200000 100000") == 2);
+  CHECK(mcal::detail::processors_of_quota("150000 100000") == 2);
+  CHECK(mcal::detail::processors_of_quota("1000 100000") == 1);
+  CHECK(mcal::detail::processors_of_quota("max 100000") == unlimited);
+  CHECK(mcal::detail::processors_of_quota("") == unlimited);
+  CHECK(mcal::detail::processors_of_quota("0 0") == unlimited);
 }
 
 TEST_CASE("thread counts are checked") {

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <string>
 #include <type_traits>
 
 #include "mcal/views.hpp"
@@ -17,10 +18,16 @@ namespace mcal {
 int thread_count();
 
 // Sets the number of threads; 0 restores the default, the number of processors this process may
-// run on. Throws std::invalid_argument when n < 0 or n > 1024.
+// run on by its affinity and its container's quota. Where the system grants fewer threads than
+// asked for, the work is done by those there are. Throws std::invalid_argument when n < 0 or n >
+// 1024.
 void set_thread_count(int n);
 
 namespace detail {
+// Processors that a cgroup's cpu.max ("200000 100000": quota and period) grants, rounded up, at
+// least 1; the largest int for "max" or what cannot be read.
+int processors_of_quota(const std::string& cpu_max);
+
 using ChunkFunction = void (*)(void* body, Index chunk);
 // Runs chunks 0..n_chunks-1, each once, in any order. The first exception thrown by a chunk is
 // rethrown here after the running ones have ended; chunks not yet begun are skipped.

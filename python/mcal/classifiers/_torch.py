@@ -18,7 +18,7 @@ def cpu_count(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
         count = os.cpu_count() or 1
     try:
         quota, period = (cgroup / "cpu.max").read_text().split()
-        count = min(count, round(int(quota) / int(period)))
+        count = min(count, -(-int(quota) // int(period)))  # rounded up, as the core does
     except (OSError, ValueError):  # no such file, or "max": no quota
         pass
     return max(1, count)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
+from mcal import _core
 from mcal.types import Progress, no_progress
 
 
@@ -17,7 +17,7 @@ def in_threads(
     progress: Progress = no_progress,
     words: str = "",
 ) -> None:
-    """Call ``work`` on ranges that cover ``range(count)``, on every core this process may use.
+    """Call ``work`` on ranges that cover ``range(count)``, in as many threads as the core uses.
 
     The first exception is raised and the ranges not yet begun are dropped. The threads end with
     the call, so that a process forked later (a data loader's worker) misses none.
@@ -28,7 +28,7 @@ def in_threads(
             work(only)
             progress(1.0, words)
         return
-    with ThreadPoolExecutor(min(_cores(), len(ranges)), "mcal-decode") as executor:
+    with ThreadPoolExecutor(min(_core.thread_count(), len(ranges)), "mcal-decode") as executor:
         try:
             futures = [executor.submit(work, part) for part in ranges]
             for done, future in enumerate(futures, 1):
@@ -37,9 +37,3 @@ def in_threads(
         except BaseException:
             executor.shutdown(cancel_futures=True)
             raise
-
-
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
