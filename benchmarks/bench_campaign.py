@@ -1,0 +1,87 @@
+"""Whole campaigns on data sets whose truth is known: dollars, errors and seconds.
+
+    python benchmarks/bench_campaign.py --dataset fashion-mnist --seeds 5
+
+One line a seed, then the means. The realised error is compared with the target for every seed;
+nothing of it is known to the campaign.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import tempfile
+import time
+from pathlib import Path
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+import numpy as np
+
+from mcal.campaign import Campaign
+from mcal.pools import read_truth
+from mcal.settings import AnnotatorSettings, PoolSettings, PriceSettings, Settings
+
+COLUMNS = ("seed", "rounds", "train", "people", "machine", "usd", "saving", "error", "est", "s")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--dataset", default="fashion-mnist")
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--target-error", type=float, default=0.05)
+    parser.add_argument("--price", type=float, default=0.04, help="dollars for a label")
+    parser.add_argument("--preset", choices=("default", "paper"), default="default")
+    arguments = parser.parse_args()
+
+    print(f"{arguments.dataset}, {os.cpu_count()} processors, {platform.machine()}")
+    print(" ".join(f"{name:>8}" for name in COLUMNS))
+    rows = []
+    for seed in range(arguments.seeds):
+        settings = Settings(
+            target_error=arguments.target_error,
+            seed=seed,
+            preset=arguments.preset,
+            pool=PoolSettings(kind=arguments.dataset),
+            annotator=AnnotatorSettings(kind="oracle"),
+            prices=PriceSettings(price_per_label=arguments.price),
+        )
+        rows.append(label(settings))
+        print(" ".join(f"{value:8.6g}" for value in rows[-1]), flush=True)
+    means = np.mean(rows, axis=0)
+    print(" ".join(["    mean", *(f"{value:8.4g}" for value in means[1:])]))
+    kept = sum(row[COLUMNS.index("error")] <= arguments.target_error for row in rows)
+    print(f"target kept by {kept} of {len(rows)} seeds")
+
+
+def label(settings: Settings) -> tuple[float, ...]:
+    """One campaign in a folder of its own."""
+    began = time.perf_counter()
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Campaign.from_settings(settings, Path(folder, "campaign")) as campaign,
+    ):
+        result = campaign.run()
+    wall_s = time.perf_counter() - began
+    assert result is not None
+    assert settings.pool is not None
+    summary = result.summary
+    wrong = result.labels != read_truth(settings.pool, settings.classes)
+    assert not wrong[result.sources == "human"].any(), "people's labels are delivered as given"
+    return (
+        settings.seed,
+        summary.rounds,
+        summary.n_train,
+        summary.n_human,
+        summary.n_machine,
+        summary.total_cost_usd,
+        summary.saving or 0.0,
+        float(np.mean(wrong)),
+        summary.estimated_error or 0.0,
+        wall_s,
+    )
+
+
+if __name__ == "__main__":
+    main()
