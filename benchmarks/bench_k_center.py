@@ -65,6 +65,14 @@ def skactiveml_loop(x: Float32, k: int, centers: Positions) -> Positions:
     return np.asarray(chosen, dtype=np.int64)
 
 
+def small_text_loop(x: Float32, k: int, centers: Positions) -> Positions:
+    from small_text.query_strategies.coresets import greedy_coreset
+
+    others = np.setdiff1d(np.arange(len(x)), centers)
+    chosen = greedy_coreset(x, others, centers, k, distance_metric="euclidean")
+    return np.asarray(chosen, dtype=np.int64)
+
+
 def anomalib_loop(x: Float32, k: int, centers: Positions) -> Positions:
     """Starts from a random point: it cannot be given centers, so only its time compares."""
     import torch
@@ -118,6 +126,7 @@ def main() -> None:
         "numpy loop": numpy_loop,
         "torch loop": torch_loop,
         "scikit-activeml": skactiveml_loop,
+        "small-text": small_text_loop,
         "anomalib": anomalib_loop,
     }
     kinds = {"clusters": clusters(rng, n, d), "normal": rng.standard_normal((n, d), np.float32)}
