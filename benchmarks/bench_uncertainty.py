@@ -15,7 +15,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from statistics import median
-from time import perf_counter
+from time import perf_counter, thread_time
 from typing import Any
 
 import numpy as np
@@ -48,6 +48,23 @@ def one_read(scores: np.ndarray, n_threads: int, repeats: int) -> float:
     parts = np.array_split(scores, n_threads)
     with ThreadPoolExecutor(n_threads) as pool:
         return timed(lambda: list(pool.map(np.max, parts)), repeats)
+
+
+def cpu_ratio(logits: np.ndarray, repeats: int) -> float:
+    """Processor seconds on one thread over those of one read: the least of each, in turn.
+
+    Little disturbed by what else the machine does.
+    """
+    mcal.set_thread_count(1)
+    read_s, ours_s = [], []
+    for _ in range(repeats):
+        start = thread_time()
+        logits.max()
+        middle = thread_time()
+        mcal.uncertainty(logits)
+        read_s.append(middle - start)
+        ours_s.append(thread_time() - middle)
+    return min(ours_s) / min(read_s)
 
 
 def peers(logits: np.ndarray, n_threads: int) -> dict[str, Callable[[], Any]]:
@@ -112,6 +129,9 @@ def main() -> None:
             f"{name:45} {1e3 * seconds:9.1f} ms {seconds / read_s:7.2f} x one read"
             f" {seconds / ours_s:7.2f} x mcal"
         )
+    ratio = cpu_ratio(logits[:20_000], options.repeats)
+    print(f"{'mcal.uncertainty, one thread, processor time':45} {ratio:22.2f} x one read")
+    mcal.set_thread_count(options.threads)
     logits -= logits.max(axis=1, keepdims=True)
     np.exp(logits, out=logits)
     logits /= logits.sum(axis=1, keepdims=True)
