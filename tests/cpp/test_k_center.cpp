@@ -229,7 +229,7 @@ TEST_CASE("k-center names what is wrong") {
   x.row(1500)[1] = std::numeric_limits<float>::quiet_NaN();
   x.row(300)[2] = -std::numeric_limits<float>::infinity();
   CHECK(message([&] { fast(x, 1); }) ==
-        "x: expected finite values, found NaN or infinity in row 300");
+        "x: expected finite values in float32, found NaN or infinity in row 300");
   x.row(300)[2] = 1e25F;
   CHECK(message([&] { fast(x, 0); }).find("x: expected squared lengths up to") == 0);
   for (Index j = 0; j < 3; ++j) x.row(200)[j] = 0.0F;
