@@ -1,10 +1,14 @@
 """``import mcal`` is cheap, and brings nothing that the caller may not have."""
 
 import json
+import pkgutil
+import re
 import subprocess
 import sys
 
 import pytest
+
+import mcal
 
 PROGRAM = """
 import json, sys, time
@@ -44,7 +48,10 @@ def test_import_loads_nothing_but_itself() -> None:
     assert len(modules) < 150
 
 
-@pytest.mark.parametrize("name", ["fit_power_laws", "k_center", "margin", "search_plan"])
+@pytest.mark.parametrize(
+    "name",
+    ["estimate_profile", "fit_curves", "fit_power_laws", "k_center", "margin", "search_plan"],
+)
 def test_the_numbers_need_numpy_only(name: str) -> None:
     modules = new_modules(f"import mcal; mcal.{name}")
     assert foreign(modules) == {"mcal", "numpy"}
@@ -55,3 +62,18 @@ def test_every_public_name_is_there_and_none_needs_torch() -> None:
     modules = new_modules("from mcal import *")  # raises when a name is missing
     assert {"mcal", "numpy", "pydantic"} <= foreign(modules)
     assert not {"torch", "torchvision", "cupy", "sklearn", "PIL"} & foreign(modules)
+
+
+def test_every_public_name_says_what_it_is() -> None:
+    assert set(mcal._WHERE) == set(mcal.__all__) - {"__version__"}
+    for name in mcal._WHERE:
+        value = getattr(mcal, name)
+        # pybind11 puts the signature first, dataclass in place of a docstring
+        words = re.sub(rf"^{name}\(.*", "", value.__doc__ or "")
+        assert words.strip() or not callable(value), name
+
+
+def test_rooms_are_not_hidden_by_names() -> None:
+    rooms = [room.name for room in pkgutil.iter_modules(mcal.__path__)]
+    assert "export" in rooms
+    assert not set(rooms) & set(mcal.__all__)

@@ -36,9 +36,9 @@ def uses() -> list[tuple[str, str]]:
 @pytest.mark.parametrize("code", snippets("python"))
 def test_the_code_runs(tmp_path: Path, code: str) -> None:
     # The same code on fewer digits in fewer steps: this is about the code.
-    few = '{"kind": "digits", "limit": 300}'
+    few = 'PoolSettings(kind="digits", limit=300)'
     steps = '{"initial_share": 0.1, "delta_min_share": 0.1, "stable_share": 0.9}'
-    fewer = code.replace('{"kind": "digits"}', f"{few}, plan={steps}")
+    fewer = code.replace('PoolSettings(kind="digits")', f"{few}, plan={steps}")
     assert fewer != code
     done = subprocess.run(
         [sys.executable, "-c", fewer], cwd=tmp_path, capture_output=True, text=True, check=False

@@ -18,12 +18,30 @@ _WHERE = {
     "Settings": "mcal.settings",
     "PriceSettings": "mcal.settings",
     "PlanSettings": "mcal.settings",
+    "PoolSettings": "mcal.settings",
+    "AnnotatorSettings": "mcal.settings",
     "ClassifierSettings": "mcal.settings",
     "McalError": "mcal.errors",
+    "NO_LABEL": "mcal.types",
+    "ArrayPool": "mcal.pools",
+    "EmbeddingPool": "mcal.pools",
+    "ImageFolderPool": "mcal.pools",
+    "open_pool": "mcal.pools",
+    "OracleAnnotator": "mcal.annotators",
+    "FilesAnnotator": "mcal.annotators",
+    "CampaignSummary": "mcal.store",
     "fit_power_laws": "mcal.fitting",
     "PowerLawFits": "mcal.fitting",
+    "fit_curves": "mcal.fitting",
+    "CurveFits": "mcal.fitting",
+    "FitStatus": "mcal.fitting",
     "search_plan": "mcal.planning",
     "Plan": "mcal.planning",
+    "curve_knots": "mcal.planning",
+    "TrainingCost": "mcal.planning",
+    "estimate_profile": "mcal.profiles",
+    "largest_cut": "mcal.profiles",
+    "Profile": "mcal.profiles",
     "uncertainty": "mcal.selection",
     "Uncertainty": "mcal.selection",
     "margin": "mcal.selection",
@@ -35,44 +53,86 @@ _WHERE = {
     "k_center": "mcal.selection",
     "thread_count": "mcal._core",
     "set_thread_count": "mcal._core",
+    "simd_level": "mcal._core",
+    "set_simd_level": "mcal._core",
+    "supported_simd_levels": "mcal._core",
 }
 
 __all__ = [
+    "NO_LABEL",
+    "AnnotatorSettings",
+    "ArrayPool",
     "Campaign",
     "CampaignResult",
+    "CampaignSummary",
     "ClassifierSettings",
+    "CurveFits",
+    "EmbeddingPool",
+    "FilesAnnotator",
+    "FitStatus",
+    "ImageFolderPool",
     "KCenter",
     "McalError",
+    "OracleAnnotator",
     "Plan",
     "PlanSettings",
+    "PoolSettings",
     "PowerLawFits",
     "PriceSettings",
+    "Profile",
     "Settings",
+    "TrainingCost",
     "Uncertainty",
     "__version__",
+    "curve_knots",
     "entropy",
+    "estimate_profile",
+    "fit_curves",
     "fit_power_laws",
     "k_center",
+    "largest_cut",
     "largest_k",
     "least_confidence",
     "margin",
+    "open_pool",
     "search_plan",
+    "set_simd_level",
     "set_thread_count",
+    "simd_level",
     "smallest_k",
+    "supported_simd_levels",
     "thread_count",
     "uncertainty",
 ]
 
 if TYPE_CHECKING:
-    from ._core import set_thread_count, thread_count
+    from ._core import (
+        set_simd_level,
+        set_thread_count,
+        simd_level,
+        supported_simd_levels,
+        thread_count,
+    )
+    from .annotators import FilesAnnotator, OracleAnnotator
     from .campaign import Campaign, CampaignResult
     from .errors import McalError
-    from .fitting import PowerLawFits, fit_power_laws
-    from .planning import Plan, search_plan
+    from .fitting import CurveFits, FitStatus, PowerLawFits, fit_curves, fit_power_laws
+    from .planning import Plan, TrainingCost, curve_knots, search_plan
+    from .pools import ArrayPool, EmbeddingPool, ImageFolderPool, open_pool
+    from .profiles import Profile, estimate_profile, largest_cut
     from .selection.k_center import KCenter, k_center
     from .selection.smallest_k import largest_k, smallest_k
     from .selection.uncertainty import Uncertainty, entropy, least_confidence, margin, uncertainty
-    from .settings import ClassifierSettings, PlanSettings, PriceSettings, Settings
+    from .settings import (
+        AnnotatorSettings,
+        ClassifierSettings,
+        PlanSettings,
+        PoolSettings,
+        PriceSettings,
+        Settings,
+    )
+    from .store import CampaignSummary
+    from .types import NO_LABEL
 
 
 def __getattr__(name: str) -> Any:

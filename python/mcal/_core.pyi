@@ -41,16 +41,53 @@ def search_plan(n_knots: typing.Any, error: typing.Any, thetas: typing.Any, *, n
     (stop now, best going on or None, surface or None).
     """
 def set_simd_level(name: str) -> None:
-    ...
+    """
+    Force an instruction set for the whole process: to test or to time the others.
+    
+    Parameters
+    ----------
+    name : str
+        One of ``supported_simd_levels()``, or "auto" for the fastest of them.
+    
+    Raises
+    ------
+    ValueError
+        A name that is unknown or not supported here.
+    """
 def set_thread_count(n: typing.Any) -> None:
-    ...
+    """
+    Set the number of threads that the compiled functions use, for the whole process.
+    
+    torch and NumPy have settings of their own, which this leaves alone.
+    
+    Parameters
+    ----------
+    n : int
+        0 to 1024; 0 restores the default, the number of processors that this process may use.
+    
+    Raises
+    ------
+    ValueError
+        No integer, or one out of range.
+    """
 def simd_level() -> str:
-    ...
+    """
+    Name of the instruction set that the compiled functions use: "baseline" or "avx2".
+    
+    It is the fastest that this processor has, unless another was set. It affects speed only: results
+    are the same, bit for bit, at every level.
+    """
 def smallest_k(values: typing.Any, k: typing.Any) -> numpy.typing.NDArray[numpy.int64]:
     ...
 def supported_simd_levels() -> list[str]:
-    ...
+    """
+    Names of the instruction sets that this build and this processor have, slowest first.
+    """
 def thread_count() -> int:
-    ...
+    """
+    Number of threads that the compiled functions use, >= 1.
+    
+    The caller's own thread is one of them. Results are the same, bit for bit, at any number.
+    """
 def uncertainty(scores: typing.Any, kind: typing.Any) -> tuple[numpy.typing.NDArray[numpy.int64], numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64]]:
     ...
