@@ -83,6 +83,9 @@ def test_export_has_one_row_per_item(finished: Path, tmp_path: Path, format: str
     out = tmp_path / f"labels.{format}"
     result = mcal("export", finished, "--format", format, "--out", out)
     assert (result.exit_code, result.stdout) == (0, f"{out}\n")
+    (told,) = result.stderr.splitlines()
+    assert told.startswith("estimated error")
+    assert told.endswith("(point estimate, not certified)")
     text = out.read_text(encoding="utf-8")
     rows = (
         list(csv.DictReader(text.splitlines()))
@@ -113,6 +116,9 @@ def test_evaluate_agrees_with_a_count_over_the_export(
     assert found["realised_error"] == len(wrong) / N_POOL
     assert found["set_error"] == sum(row["source"] == "machine" for row in wrong) / N_POOL
     assert found["n_delivered"] == N_POOL
+    status = json.loads(mcal("status", finished, "--json").stdout)
+    assert found["estimated_error"] == status["estimated_error"]
+    assert found["estimate_kind"] == "point estimate, not certified"
 
 
 def test_evaluate_takes_another_truth(finished: Path, tmp_path: Path) -> None:
@@ -131,6 +137,7 @@ def test_evaluate_in_words(finished: Path) -> None:
     told = mcal("evaluate", finished).stdout
     assert "Against the truth" in told
     assert "realised error" in told
+    assert "point estimate, not certified" in told
 
 
 def test_running_a_finished_campaign_again_buys_nothing(finished: Path) -> None:

@@ -9,7 +9,8 @@ from typer.testing import CliRunner
 import mcal.pools
 from mcal.cli import app, demo, drive, evaluate
 from mcal.errors import PoolError
-from mcal.settings import PoolSettings, Settings
+from mcal.settings import AnnotatorSettings, PoolSettings, Settings
+from mcal.store import Store
 
 
 class Calls:
@@ -108,6 +109,29 @@ def test_the_command_that_continues_is_whole(calls: Calls, tmp_path: Path) -> No
     assert words[:2] == ["mcal", "demo"]
     run_demo(*words[2:])
     assert (calls.settings, calls.folder) == first
+
+
+def test_a_campaign_goes_on_with_the_data_set_that_it_began_with(
+    monkeypatch: pytest.MonkeyPatch, calls: Calls, tmp_path: Path
+) -> None:
+    begun = Settings(
+        pool=PoolSettings(kind="digits"), annotator=AnnotatorSettings(kind="oracle"), seed=4
+    )
+    Store.create(
+        tmp_path,
+        settings_json=begun.model_dump_json(),
+        n_pool=3,
+        classes=("a", "b"),
+        pool_kind="images",
+        pool_fingerprint="0" * 64,
+        broken={},
+    ).close()
+    monkeypatch.setattr(mcal.pools, "find_fashion_mnist", lambda root: Path("/data/fashion"))
+    told = run_demo("--out", str(tmp_path), "--seed", "4")
+    assert f"digits, with which the campaign in {tmp_path} began" in told
+    assert calls.settings == begun
+    run_demo("--dataset", "cifar10", "--out", str(tmp_path))
+    assert calls.pool.kind == "cifar10"  # asked for: the campaign itself refuses it
 
 
 def test_data_root_is_where_fashion_mnist_is_looked_for(

@@ -48,7 +48,8 @@ def demo(
     from .drive import drive
     from .evaluate import evaluate
 
-    pool = _choose(dataset, data_root)
+    pool = None if dataset is not None or out is None else _begun(out)
+    pool = pool or _choose(dataset, data_root)
     settings = Settings(pool=pool, annotator=AnnotatorSettings(kind="oracle"), seed=seed)
     folder = Path("mcal-demo", f"{pool.kind}-{seed}") if out is None else out
     words = ["mcal", "demo", "--dataset", pool.kind, "--out", str(folder), "--seed", str(seed)]
@@ -56,6 +57,20 @@ def demo(
         words += ["--data-root", str(data_root)]
     drive(settings, folder, again=shlex.join(words))
     evaluate(folder)
+
+
+def _begun(folder: Path) -> PoolSettings | None:
+    """The pool of the campaign that ``folder`` holds, if it holds one."""
+    from mcal.settings import Settings
+    from mcal.store import Store
+
+    if not Store.exists(folder):
+        return None
+    with Store.open(folder, read_only=True) as store:
+        pool = Settings.model_validate_json(store.campaign.settings_json).pool
+    if pool is not None:
+        typer.echo(f"Data set: {pool.kind}, with which the campaign in {folder} began.")
+    return pool
 
 
 def _choose(dataset: DemoDataset | None, data_root: Path | None) -> PoolSettings:

@@ -21,15 +21,19 @@ def evaluate(
 ) -> None:
     """Count what is wrong among the delivered labels."""
     from mcal.campaign.truth import evaluate_store, known_truth
-    from mcal.store import Store
+    from mcal.store import Store, summarise
 
     with Store.open(folder, read_only=True) as store:
         found = evaluate_store(store, known_truth(store.campaign, truth))
+        summary = summarise(store)
     if as_json:
-        typer.echo(json.dumps(found.to_json(), indent=2))
+        promise = {key: getattr(summary, key) for key in ("estimated_error", "estimate_kind")}
+        typer.echo(json.dumps(found.to_json() | promise, indent=2))
         return
     from rich.console import Console
 
-    from .tables import print_evaluation
+    from .tables import estimate_line, print_evaluation, print_lines
 
-    print_evaluation(Console(highlight=False), found)
+    console = Console(highlight=False)
+    print_evaluation(console, found)
+    print_lines(console, [estimate_line(summary)])

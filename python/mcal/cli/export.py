@@ -32,9 +32,13 @@ def export(
     """
     from mcal.campaign.item_names import item_names
     from mcal.export import export as write
-    from mcal.store import Store
+    from mcal.store import Store, summarise
+
+    from .tables import estimate_line
 
     path = folder / f"labels.{format}" if out is None else out
     with Store.open(folder, read_only=True) as store:
         write(store, path, format=format.value, item_name=item_names(store.campaign))
+        summary = summarise(store)
     typer.echo(str(path))
+    typer.echo(estimate_line(summary), err=True)  # the path alone goes to scripts

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from mcal.campaign.evaluate import Evaluation
     from mcal.store import CampaignSummary
 
-__all__ = ["percent", "print_evaluation", "print_lines", "print_summary"]
+__all__ = ["estimate_line", "percent", "print_evaluation", "print_lines", "print_summary"]
 
 _PROMISES = {
     "set": "errors among machine labels / all items",
@@ -38,11 +38,16 @@ def print_summary(console: Console, summary: CampaignSummary) -> None:
         f"phase            {summary.phase}, {summary.rounds} rounds"
         + (f", {summary.classifier}" if summary.classifier else ""),
         f"target error     {percent(summary.target_error)} ({_PROMISES[summary.target]})",
-        f"estimated error  {percent(summary.estimated_error)} ({summary.estimate_kind})",
+        estimate_line(summary),
     ]
     if summary.stop_reason is not None:
         lines.append(f"stopped because  {summary.stop_reason}")
     print_lines(console, lines)
+
+
+def estimate_line(summary: CampaignSummary) -> str:
+    """The error that the campaign expects, and what that is worth."""
+    return f"estimated error  {percent(summary.estimated_error)} ({summary.estimate_kind})"
 
 
 def _bill(summary: CampaignSummary) -> Table:
