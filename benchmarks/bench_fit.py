@@ -38,7 +38,7 @@ def check(n_problems: int) -> None:
     for objective in OBJECTIVES:
         for form in FORMS:
             problems = [fit_oracle.random_problem(rng, form, objective) for _ in range(share)]
-            gaps = np.array([fit_oracle.relative_gap(p, objective) for p in problems])
+            gaps = np.array([fit_oracle.relative_gap(p, objective)[0] for p in problems])
             print(
                 f"{form:>10} {objective:>9}: {share} problems, (ours - scipy) / scipy from "
                 f"{gaps.min():.1e} to {gaps.max():.1e}",

@@ -229,7 +229,8 @@ FitStatus solve(Row& r, double* parameters, double& objective, double& deviance,
   };
   LevmarResult<P> result = solve_from(kThirdMean);
   if (r.options.form == Form::floor && r.options.objective == Objective::log) {
-    // Without priors a small and a large floor can each have a minimum.
+    // Without priors a small and a large floor can each have a minimum. The first one being away
+    // from the bounds is no sign that it is the lower.
     const LevmarResult<P> other = solve_from(kLargeFloorShare);
     if (other.value < result.value) result = other;
   }

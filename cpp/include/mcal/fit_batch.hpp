@@ -33,7 +33,7 @@ struct FitOptions {
   Objective objective = Objective::binomial;
   double chance = 0.0;  // E0 in (0, 1]; 0: unknown, taken as 1 where a form or objective needs it
   int max_iterations = 1000;
-  double tolerance = 1e-9;
+  double tolerance = 1e-7;
 };
 
 // Row-major inputs; row_stride 0 repeats one row. Points with weight 0 or n_test 0 do not count.

@@ -30,7 +30,7 @@ struct Box {
 
 struct LevmarOptions {
   int max_iterations = 1000;
-  double tolerance = 1e-9;
+  double tolerance = 1e-7;
   double rounding = 0.0;  // differences of the function below this are noise
 };
 
