@@ -37,4 +37,7 @@ def test_the_nearest_class_is_suggested() -> None:
     names = ClassNames(("Trouser", "Dress", "Coat"))
     assert names.why_not("trousr ") == "'trousr' is no class (did you mean 'Trouser'?)"
     assert names.why_not("nonne") == "'nonne' is no class (did you mean 'none'?)"
-    assert names.why_not("xyz") == "'xyz' is no class"
+    expected = "'xyz' is no class (expected one of: Trouser, Dress, Coat, none)"
+    assert names.why_not("xyz") == expected
+    many = ClassNames(f"class {number}" for number in range(21))
+    assert many.why_not("xyz") == "'xyz' is no class"

@@ -131,7 +131,7 @@ def test_duplicates_that_differ_are_not_taken(ordered: Path) -> None:
     ("row", "problem"),
     [
         ("7,7.png,oul", "'oul' is no class (did you mean 'owl'?); not taken."),
-        ("7,7.png,0", "'0' is no class; not taken."),
+        ("7,7.png,0", "'0' is no class (expected one of: cat, dog, owl, none); not taken."),
         ("8,8.png,cat", "no item of batch b-1 has index '8'; not taken."),
         (",7.png,cat", "no item of batch b-1 has index ''; not taken."),
         ("x,7.png,cat", "no item of batch b-1 has index 'x'; not taken."),

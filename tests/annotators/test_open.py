@@ -23,6 +23,7 @@ def test_the_oracle_takes_the_truth_of_the_data_set(tmp_path: Path) -> None:
         folder=tmp_path,
         truth=lambda: np.array([1, 0]),
         classes=CLASSES,
+        item_names=lambda: ["zero", "one"],
         n_pool=2,
         seed=0,
     )
@@ -34,7 +35,13 @@ def test_the_oracle_takes_a_file_instead(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("label\ncat\ndog\n")
     settings = AnnotatorSettings(kind="oracle", path=tmp_path / "t.csv")
     oracle = open_annotator(
-        settings, folder=tmp_path, truth=no_truth, classes=CLASSES, n_pool=2, seed=0
+        settings,
+        folder=tmp_path,
+        truth=no_truth,
+        classes=CLASSES,
+        item_names=lambda: ["zero", "one"],
+        n_pool=2,
+        seed=0,
     )
     assert oracle.collect(BATCH, oracle.submit(BATCH)).labels.tolist() == [1, 0]
 
@@ -50,6 +57,7 @@ def test_the_oracle_s_noise_follows_the_seed(tmp_path: Path) -> None:
             folder=tmp_path,
             truth=lambda: indices % 2,
             classes=CLASSES,
+            item_names=lambda: ["zero", "one"],
             n_pool=200,
             seed=seed,
         )
@@ -61,7 +69,13 @@ def test_the_oracle_s_noise_follows_the_seed(tmp_path: Path) -> None:
 def test_files_lie_in_the_campaign_s_folder_or_where_told(tmp_path: Path, path: str | None) -> None:
     settings = AnnotatorSettings(kind="files", path=tmp_path / path if path else None)
     files = open_annotator(
-        settings, folder=tmp_path, truth=no_truth, classes=CLASSES, n_pool=2, seed=0
+        settings,
+        folder=tmp_path,
+        truth=no_truth,
+        classes=CLASSES,
+        item_names=lambda: ["zero", "one"],
+        n_pool=2,
+        seed=0,
     )
     assert isinstance(files, FilesAnnotator)
     files.submit(BATCH)
@@ -91,6 +105,7 @@ def test_a_truth_that_is_not_the_pool_s_is_refused_at_once(
             folder=tmp_path,
             truth=no_truth if from_file else lambda: np.array(labels),
             classes=CLASSES,
+            item_names=lambda: ["zero", "one"],
             n_pool=1_797,
             seed=0,
         )
@@ -102,7 +117,23 @@ def test_items_without_a_class_are_part_of_a_truth(tmp_path: Path) -> None:
         folder=tmp_path,
         truth=lambda: np.array([1, NO_LABEL]),
         classes=CLASSES,
+        item_names=lambda: ["zero", "one"],
         n_pool=2,
         seed=0,
     )
     assert oracle.collect(BATCH, oracle.submit(BATCH)).labels.tolist() == [NO_LABEL, 1]
+
+
+def test_the_oracle_s_file_may_name_the_items(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("item,label\none,cat\nzero,dog\n")
+    settings = AnnotatorSettings(kind="oracle", path=tmp_path / "t.csv")
+    oracle = open_annotator(
+        settings,
+        folder=tmp_path,
+        truth=no_truth,
+        classes=CLASSES,
+        item_names=lambda: ["zero", "one"],
+        n_pool=2,
+        seed=0,
+    )
+    assert oracle.collect(BATCH, oracle.submit(BATCH)).labels.tolist() == [0, 1]

@@ -24,7 +24,7 @@ def test_a_campaign_counted_by_hand() -> None:
         n_delivered=5,
         n_no_label=1,
         n_errors=2,
-        realised_error=2 / 6,
+        realised_error=2 / 5,
         set_error=1 / 6,
         machine_error=1 / 2,
         by_source={
@@ -54,7 +54,7 @@ def test_against_a_slow_count(n_pool: int) -> None:
             machine[0] += 1
             machine[1] += bad
     assert found.n_errors == wrong
-    assert found.realised_error == wrong / n_pool
+    assert found.realised_error == wrong / len(indices)
     assert found.set_error == machine[1] / n_pool
     assert found.machine_error == (machine[1] / machine[0] if machine[0] else None)
     assert sum(t.n for t in found.by_class.values()) == len(indices)
@@ -66,7 +66,7 @@ def test_nothing_delivered_yet() -> None:
     nothing = np.array([], dtype=np.int64)
     found = evaluate_labels(nothing, nothing, [], np.array([0, 1]), CLASSES)
     assert found.n_delivered == 0
-    assert found.realised_error == 0
+    assert found.realised_error is None
     assert found.machine_error is None
     assert found.by_class["cat"].error is None
 

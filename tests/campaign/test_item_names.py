@@ -58,16 +58,28 @@ def test_without_a_pool_in_the_settings_the_index_is_the_name() -> None:
 def test_the_oracle_s_file_is_the_truth_unless_another_is_named(
     settings: Settings, tmp_path: Path
 ) -> None:
-    np.testing.assert_array_equal(known_truth(record(settings)), [0, 1, 1, 0])
+    labels, matched_by = known_truth(record(settings))
+    np.testing.assert_array_equal(labels, [0, 1, 1, 0])
+    assert matched_by == "position"
     np.save(tmp_path / "other.npy", np.array([1, 1, 1, 1]))
-    np.testing.assert_array_equal(known_truth(record(settings), tmp_path / "other.npy"), [1] * 4)
+    labels, _ = known_truth(record(settings), tmp_path / "other.npy")
+    np.testing.assert_array_equal(labels, [1] * 4)
 
 
 def test_the_truth_of_a_data_set_comes_with_it() -> None:
     digits = Settings(pool=PoolSettings(kind="digits"), annotator=AnnotatorSettings(kind="oracle"))
-    assert len(known_truth(record(digits))) == 1797
+    labels, matched_by = known_truth(record(digits))
+    assert (len(labels), matched_by) == (1797, None)
 
 
 def test_nobody_knows_the_truth_of_a_pool_without_settings() -> None:
     with pytest.raises(PoolError, match="give a file"):
         known_truth(record(Settings()))
+
+
+def test_a_file_that_names_the_items_is_taken_by_them(settings: Settings, tmp_path: Path) -> None:
+    assert settings.pool is not None
+    begun = record(settings, open_pool(settings.pool, CLASSES).fingerprint)
+    (tmp_path / "t.csv").write_text("item,label\n3,bee\n1,ant\n2,ant\n0,ant\n")
+    labels, matched_by = known_truth(begun, tmp_path / "t.csv")
+    assert (labels.tolist(), matched_by) == ([0, 0, 0, 1], "item")

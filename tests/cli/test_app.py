@@ -53,10 +53,10 @@ def test_help_imports_nothing_heavy() -> None:
     "arguments",
     [
         "export",
-        "export x",
         "export x --format xml",
         "flurb",
         "demo --seed -1",
+        "demo --seed 9223372036854775808",
         "demo --dataset imagenet",
         "status x --jsn",
     ],

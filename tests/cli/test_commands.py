@@ -2,13 +2,15 @@
 
 import csv
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
-from mcal.cli import app, drive
+from mcal.cli import app, drive, tables
 
 N_POOL, CLASSES = 400, ("ant", "bee", "cow")
 
@@ -99,7 +101,7 @@ def test_export_has_one_row_per_item(finished: Path, tmp_path: Path, format: str
 
 
 def test_export_goes_into_the_campaign_by_default(finished: Path) -> None:
-    result = mcal("export", finished, "--format", "csv")
+    result = mcal("export", finished)
     assert result.stdout == f"{finished / 'labels.csv'}\n"
     assert (finished / "labels.csv").is_file()
 
@@ -136,13 +138,18 @@ def test_evaluate_takes_another_truth(finished: Path, tmp_path: Path) -> None:
 def test_evaluate_in_words(finished: Path) -> None:
     told = mcal("evaluate", finished).stdout
     assert "Against the truth" in told
-    assert "realised error" in told
+    assert "(all wrong labels / all items)" in told
+    assert "so far" not in told
+    assert "true labels      matched by position" in told
     assert "point estimate, not certified" in told
 
 
 def test_running_a_finished_campaign_again_buys_nothing(finished: Path) -> None:
     before = mcal("status", finished, "--json").stdout
-    assert mcal("run", finished.parent / "blobs.toml").exit_code == 0
+    again = mcal("run", finished.parent / "blobs.toml")
+    assert again.exit_code == 0
+    rounds = json.loads(before)["rounds"]
+    assert again.stdout.startswith(f"continuing {finished}: 400 labels, {rounds} round")
     assert mcal("status", finished, "--json").stdout == before
 
 
@@ -168,7 +175,7 @@ def test_other_settings_on_the_same_folder_are_refused(
     result = mcal("run", config, "--out", finished)
     assert result.exit_code == 1
     assert len(result.stderr.splitlines()) == 1
-    assert "seed" in result.stderr
+    assert "(seed was 0, now 9)" in result.stderr
 
 
 @pytest.mark.parametrize("command", ["status", "evaluate"])
@@ -242,3 +249,63 @@ def test_typos_of_people_are_told(blobs: Path, tmp_path: Path) -> None:
     result = mcal("run", config)
     assert result.exit_code == drive.WAITING
     assert any("dragon" in line for line in result.output.splitlines() if line.startswith("! "))
+
+
+def test_an_unfinished_campaign_says_so(blobs: Path, tmp_path: Path) -> None:
+    """Items that cannot be read, the sheets to fill in, and counts over what is there."""
+    embeddings = np.load(blobs / "x.npy")
+    embeddings[[3, 7]] = np.nan
+    np.save(tmp_path / "x.npy", embeddings)
+    np.save(tmp_path / "truth.npy", np.load(blobs / "truth.npy"))
+    config = write_config(tmp_path, tmp_path, 'kind = "files"\npath = "to-label"')
+    told = mcal("run", config).stdout
+    assert "2 of 400 items cannot be read and go to people: 3 (NaN or inf), 7 (NaN or inf)" in told
+    first, *others = sorted((tmp_path / "to-label" / "todo").glob("*.csv"))
+    assert others
+    for sheet in (first, *others):
+        n_rows = len(sheet.read_text(encoding="utf-8").splitlines()) - 1
+        assert f"{sheet}  (rows without a label: {n_rows})" in told
+
+    folder, truth = tmp_path / "blobs-campaign", tmp_path / "truth.npy"
+    assert "realised error   - (" in mcal("evaluate", folder, "--truth", truth).stdout
+    with first.open(encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(file))
+    first.write_text(
+        "index,item,label\n" + "".join(f"{r['index']},{r['item']},ant\n" for r in rows)
+    )
+    told = mcal("run", config).stdout
+    assert told.startswith(f"continuing {folder}: 0 labels, 0 rounds\n")
+    assert str(first) not in told  # that one is whole
+    assert str(others[0]) in told
+
+    told = mcal("evaluate", folder, "--truth", truth).stdout
+    assert f"so far           {len(rows)} of 400 items have a label" in told
+    wrong = np.load(truth)[[int(row["index"]) for row in rows]] != 0
+    assert f"realised error   {wrong.mean():.2%} (all wrong labels / items with a label)" in told
+    assert f"{400 - len(rows)} of 400 items have no label yet" in mcal("export", folder).stderr
+    status = json.loads(mcal("status", folder, "--json").stdout)
+    assert (status["n_broken"], status["estimated_error"], status["saving"]) == (2, None, None)
+    assert "cannot be read   2 items" in mcal("status", folder).stdout
+
+
+def test_an_export_that_cannot_be_written_names_the_file_asked_for(
+    finished: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "gone" / "labels.csv"
+    result = mcal("export", finished, "--out", out)
+    assert (result.exit_code, result.stderr) == (
+        1,
+        f"mcal: {out}: cannot be written: No such file or directory\n",
+    )
+
+
+def test_a_continued_campaign_is_told_before_torch_is_imported() -> None:
+    code = "import sys, mcal.cli.drive; print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
+
+
+def test_only_the_first_few_broken_items_are_named() -> None:
+    assert tables.broken_lines({}, 9, str) == []
+    (line,) = tables.broken_lines(dict.fromkeys(range(6), "bad"), 9, str)
+    assert line.endswith("people: 0 (bad), 1 (bad), 2 (bad), 3 (bad), 4 (bad), ...")

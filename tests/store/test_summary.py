@@ -107,3 +107,19 @@ def test_only_the_latest_round_s_plans_count(create):
     for round_, predicted in ((0, 1.0), (1, 3.0)):
         store.add_estimates(round_, "a", {"plan": {"predicted_total_cost_usd": predicted}})
     assert summarise(store).predicted_total_cost_usd == 3.0
+
+
+def test_one_round_that_plans_no_machine_labels_is_no_forecast(create):
+    store = create()
+    plan = {"predicted_total_cost_usd": 4.1, "estimated_error": 0.0, "n_machine": 0}
+    for round_ in (0, 1):
+        run_id = store.start_run(round=round_, classifier="a", n_train=8, seed=0, device="cpu")
+        end(store, run_id, cost_usd=0.1)
+        store.add_estimates(round_, "a", {"plan": plan})
+        summary = summarise(store)
+        expected = (None, None) if round_ == 0 else (0.0, 1 - 4.1 / 4)
+        assert (summary.estimated_error, summary.saving) == expected
+
+
+def test_items_that_cannot_be_read_are_counted(create):
+    assert summarise(create()).n_broken == 1

@@ -9,6 +9,8 @@ from difflib import get_close_matches
 
 from mcal.types import NO_LABEL
 
+_MOST_LISTED = 20  # classes that fit into a message
+
 
 def folded(text: str) -> str:
     """``text`` without the differences that keyboards and spreadsheets make: case, white space,
@@ -52,7 +54,12 @@ class ClassNames:
         """What to tell a person who wrote something that is no class."""
         names = {folded(name): name for name in (*self.classes, self.no_label)}
         nearest = get_close_matches(folded(text), names, n=1)
-        hint = f" (did you mean '{names[nearest[0]]}'?)" if nearest else ""
+        if nearest:
+            hint = f" (did you mean '{names[nearest[0]]}'?)"
+        elif len(self.classes) <= _MOST_LISTED:
+            hint = f" (expected one of: {', '.join(names.values())})"
+        else:
+            hint = ""
         return f"'{text.strip()}' is no class{hint}"
 
 

@@ -60,10 +60,10 @@ class FilesAnnotator:
         self._done = folder / "done"
         self._orders = folder / ".orders"
 
-    @property
-    def sheets(self) -> Path:
-        """The folder where people find what to fill in."""
-        return self._todo
+    def sheet(self, batch_id: str) -> Path:
+        """Where people find the sheet of a batch, or one of its parts once it has been moved."""
+        ordered = self._todo / f"{batch_id}.csv"
+        return ordered if ordered.exists() else next(iter(self._files_of(batch_id)[0]), ordered)
 
     def submit(self, batch: Batch) -> str:
         """Write the sheet, unless this batch was ordered before; the ticket is the batch's id.

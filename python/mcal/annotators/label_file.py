@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -11,45 +12,104 @@ from mcal.errors import AnnotatorError
 from mcal.types import NO_LABEL, IndexArray
 
 from .class_names import ClassNames
-from .sheet import read_sheet
+from .sheet import Row, read_sheet, safe_cell
 
 
-def read_label_file(path: Path, classes: Sequence[str]) -> IndexArray:
-    """Class numbers (N,) of items 0 to N - 1, NO_LABEL where none fits.
+class LabelFile(NamedTuple):
+    """What a file of labels says, and how its rows were taken to items."""
+
+    labels: IndexArray  # (N,) class numbers, NO_LABEL where none fits
+    matched_by: Literal["index", "item", "position"]
+
+
+def read_label_file(
+    path: Path, classes: Sequence[str], item_names: Callable[[], Sequence[str]]
+) -> LabelFile:
+    """Labels of items 0 to N - 1, each row taken by its ``index``, else by its ``item``.
 
     Parameters
     ----------
     path : Path
-        ``.npy`` with (N,) class numbers, or CSV with a column ``label`` of class names and, unless
-        the rows are in pool order, a column ``index``.
+        CSV with a column ``label`` of class names and a column ``index`` or ``item``; a CSV with
+        no other column than ``label``, and ``.npy`` with (N,) class numbers, are in pool order.
     classes : sequence of str
         Names, (C,).
+    item_names : callable
+        Gives the names of all items, (N,); called only for a file that goes by ``item``.
 
     Raises
     ------
     AnnotatorError
-        The file cannot be read, a label is no class, or an item has none or two.
+        The file cannot be read, a label is no class, a row's item is not known, an item has no
+        row or two, or nothing says which item a row is about.
     """
     if path.suffix == ".npy":
-        return _from_npy(path, len(classes))
+        return LabelFile(_from_npy(path, len(classes)), "position")
     rows = read_sheet(path, ("label",))
-    names = ClassNames(classes)
+    columns = list(rows[0].cells) if rows else ["label"]
+    words = ClassNames(classes)
+    if "index" in columns:
+        return LabelFile(_by_index(path, rows, words), "index")
+    if "item" in columns:
+        return LabelFile(_by_item(path, rows, words, item_names()), "item")
+    if columns != ["label"]:
+        raise AnnotatorError(
+            f"{path.name}: expected a column 'index' or 'item' that says which item a row is "
+            f"about, or no other column than 'label', found {', '.join(columns)}"
+        )
+    if not rows:
+        raise AnnotatorError(f"{path.name}: expected a label for each item, found no rows")
+    return LabelFile(np.array([_label(path, row, words) for row in rows], np.int64), "position")
+
+
+def _by_index(path: Path, rows: Sequence[Row], words: ClassNames) -> IndexArray:
     labels: dict[int, int] = {}
-    for position, row in enumerate(rows):
-        place = f"{path.name}, line {row.line}"
-        cell = row.cells.get("index", str(position))
+    for row in rows:
+        cell = row.cells["index"]
         if not cell.isdecimal():
-            raise AnnotatorError(f"{place}: expected an index, found '{cell}'")
-        label = names.find(row.cells["label"])
-        if label is None:
-            raise AnnotatorError(f"{place}: {names.why_not(row.cells['label'])}")
+            raise AnnotatorError(f"{_place(path, row)}: expected an index, found '{cell}'")
         if int(cell) in labels:
-            raise AnnotatorError(f"{place}: index {cell} is there twice")
-        labels[int(cell)] = label
+            raise AnnotatorError(f"{_place(path, row)}: index {cell} is there twice")
+        labels[int(cell)] = _label(path, row, words)
     missing = next((index for index in range(len(labels)) if index not in labels), None)
-    if missing is not None or not labels:
-        raise AnnotatorError(f"{path.name}: item {missing or 0} has no label")
+    if missing is not None:
+        raise AnnotatorError(f"{path.name}: item {missing} has no label")
     return np.array([labels[index] for index in range(len(labels))], np.int64)
+
+
+def _by_item(
+    path: Path, rows: Sequence[Row], words: ClassNames, names: Sequence[str]
+) -> IndexArray:
+    # Cells are trimmed, and those that look like formulas are disguised in the sheets people got.
+    indices = {key: i for i, name in enumerate(names) for key in (name.strip(), safe_cell(name))}
+    labels: dict[int, int] = {}
+    for row in rows:
+        index = indices.get(row.cells["item"])
+        if index is None:
+            raise AnnotatorError(
+                f"{_place(path, row)}: no item of the pool is called '{row.cells['item']}'"
+            )
+        if index in labels:
+            raise AnnotatorError(f"{_place(path, row)}: item '{names[index]}' is there twice")
+        labels[index] = _label(path, row, words)
+    missing = [name for index, name in enumerate(names) if index not in labels]
+    if missing:
+        raise AnnotatorError(
+            f"{path.name}: expected a label for each of {len(names):,} items, found none for "
+            f"{len(missing):,} of them, '{missing[0]}' among them"
+        )
+    return np.array([labels[index] for index in range(len(names))], np.int64)
+
+
+def _label(path: Path, row: Row, words: ClassNames) -> int:
+    label = words.find(row.cells["label"])
+    if label is None:
+        raise AnnotatorError(f"{_place(path, row)}: {words.why_not(row.cells['label'])}")
+    return label
+
+
+def _place(path: Path, row: Row) -> str:
+    return f"{path.name}, line {row.line}"
 
 
 def _from_npy(path: Path, n_classes: int) -> IndexArray:

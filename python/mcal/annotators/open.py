@@ -20,6 +20,7 @@ def open_annotator(
     folder: Path,
     truth: Callable[[], IndexArray],
     classes: Sequence[str],
+    item_names: Callable[[], Sequence[str]],
     n_pool: int,
     seed: int,
 ) -> Annotator:
@@ -34,6 +35,8 @@ def open_annotator(
         Gives the true labels (N,) of the pool; called only for an oracle without a path.
     classes : sequence of str
         Names, (C,).
+    item_names : callable
+        Gives the names of all items, (N,); called only for an oracle's file that goes by them.
     n_pool : int
         N, to hold the oracle's labels against.
     seed : int
@@ -47,7 +50,7 @@ def open_annotator(
     path = None if settings.path is None else settings.path.expanduser()
     if settings.kind == "files":
         return FilesAnnotator(path or folder / "labelling")
-    labels = truth() if path is None else read_label_file(path, classes)
+    labels = truth() if path is None else read_label_file(path, classes, item_names).labels
     _check_labels(labels, "the data set" if path is None else str(path), n_pool, len(classes))
     return OracleAnnotator(labels, classes, settings.noise_rate, seed)
 

@@ -15,6 +15,7 @@ from ..store import CampaignSummary, Store, summarise
 from ..types import (
     Annotator,
     Batch,
+    BatchStatus,
     Classifier,
     IndexArray,
     Pool,
@@ -214,6 +215,15 @@ class Campaign:
     def waiting_for(self) -> Batch | None:
         """The oldest batch whose labels are not all there."""
         return self._steps.first_open()
+
+    @property
+    def missing(self) -> dict[str, int]:
+        """How many labels have not come in, by the id of each open batch, oldest first."""
+        return {
+            batch.batch_id: batch.n_items - batch.n_told
+            for batch in self._store.batches()
+            if batch.status is not BatchStatus.CLOSED
+        }
 
     @property
     def problems(self) -> tuple[str, ...]:

@@ -36,8 +36,8 @@ class Evaluation:
     n_no_label: int
     """Delivered without a label, because a person found that no class fits: never an error."""
     n_errors: int
-    realised_error: float
-    """All wrong labels / n_pool, people's mistakes included."""
+    realised_error: float | None
+    """All wrong labels / n_delivered, people's mistakes included; None before any label."""
     set_error: float
     """Wrong machine labels / n_pool: what ``target = "set"`` promises (Eq. 2)."""
     machine_error: float | None
@@ -113,7 +113,7 @@ def evaluate_labels(
         n_delivered=n_delivered,
         n_no_label=int((labels == NO_LABEL).sum()),
         n_errors=n_errors,
-        realised_error=n_errors / n_pool,
+        realised_error=n_errors / n_delivered if n_delivered else None,
         set_error=machine.n_errors / n_pool,
         machine_error=machine.error,
         by_source=by_source,

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from ..annotators import open_annotator
 from ..errors import SettingsError, StoreError
@@ -29,6 +32,7 @@ def open_parts(
         folder=folder,
         truth=lambda: read_truth(pool_settings, settings.classes),
         classes=pool.classes,
+        item_names=lambda: [pool.item_name(index) for index in range(pool.n_pool)],
         n_pool=pool.n_pool,
         seed=derive_seed(settings.seed, 0, "annotator"),
     )
@@ -40,9 +44,18 @@ def check_same_settings(settings: Settings, folder: Path) -> None:
     with Store.open(folder, read_only=True) as store:
         stored = Settings.model_validate_json(store.campaign.settings_json)
     old, new = stored.model_dump(mode="json"), settings.model_dump(mode="json")
-    differing = [key for key in new if new[key] != old.get(key)]
+    differing = list(_differences("", old, new))
     if differing:
         raise StoreError(
-            f"{folder} holds a campaign with other settings ({', '.join(differing)} differ): "
+            f"{folder} holds a campaign with other settings ({'; '.join(differing)}): "
             "continue it with those it began with, or choose another folder"
         )
+
+
+def _differences(key: str, old: Any, new: Any) -> Iterator[str]:
+    """One phrase for each value that differs: its dotted key, what it was and what it is."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        for name in sorted({*old, *new}):
+            yield from _differences(f"{key}.{name}".lstrip("."), old.get(name), new.get(name))
+    elif old != new:
+        yield f"{key} was {json.dumps(old)}, now {json.dumps(new)}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,13 +15,18 @@ from mcal.store import CampaignRecord, Store, summarise
 from mcal.types import IndexArray
 
 from .evaluate import Evaluation, evaluate_labels
+from .item_names import item_names
 from .result import read_result
 
 __all__ = ["evaluate_store", "known_truth"]
 
 
-def known_truth(campaign: CampaignRecord, file: Path | None = None) -> IndexArray:
-    """The true class numbers (N,) of a campaign's pool.
+def known_truth(
+    campaign: CampaignRecord, file: Path | None = None
+) -> tuple[IndexArray, str | None]:
+    """The true class numbers (N,) of a campaign's pool, and how a file's rows were matched.
+
+    That is "index", "item" or "position"; None where the data set brought the truth.
 
     Parameters
     ----------
@@ -39,10 +45,14 @@ def known_truth(campaign: CampaignRecord, file: Path | None = None) -> IndexArra
     if file is None and settings.annotator is not None and settings.annotator.kind == "oracle":
         file = settings.annotator.path
     if file is not None:
-        return read_label_file(file, campaign.classes)
+        return read_label_file(file, campaign.classes, partial(_all_names, campaign))
     if settings.pool is None:
         raise PoolError("the settings name no pool to take true labels from; give a file with them")
-    return read_truth(settings.pool, settings.classes)
+    return read_truth(settings.pool, settings.classes), None
+
+
+def _all_names(campaign: CampaignRecord) -> list[str]:
+    return [*map(item_names(campaign), range(campaign.n_pool))]
 
 
 def evaluate_store(store: Store, truth: IndexArray) -> Evaluation:

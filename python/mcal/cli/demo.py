@@ -36,7 +36,9 @@ def demo(
         Path | None,
         typer.Option(help="Folder of the campaign.  [default: mcal-demo/DATASET-SEED]"),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Another seed, another campaign.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=2**63 - 1, help="Another seed, another campaign.")
+    ] = 0,
 ) -> None:
     """Label a known data set and compare with the truth.
 

@@ -12,10 +12,10 @@ from rich.console import Console
 from mcal.annotators import FilesAnnotator
 from mcal.campaign import Campaign
 from mcal.settings import Settings
-from mcal.types import Annotator
+from mcal.store import Store, summarise
 
 from .live import PlainView, open_view
-from .tables import print_lines, print_summary
+from .tables import broken_lines, continuing_line, print_lines, print_summary
 
 __all__ = ["WAITING", "drive"]
 
@@ -43,30 +43,42 @@ def drive(settings: Settings, folder: Path, *, again: str, wait: bool = False) -
         With code ``WAITING`` when it is people's turn.
     """
     console = Console(highlight=False)
+    if Store.exists(folder):
+        with Store.open(folder, read_only=True) as store:
+            print_lines(console, [continuing_line(folder, summarise(store))])
     with (
         open_view(console) as view,
         Campaign.from_settings(settings, folder, progress=view.progress) as campaign,
     ):
+        pool = campaign.pool
+        print_lines(console, broken_lines(pool.broken(), pool.n_pool, pool.item_name))
         is_done = _run(campaign, view, wait=wait)
         summary, problems = campaign.summary(), campaign.problems
-        annotator = campaign.annotator
+        to_do = _what_to_do(campaign)
     print_summary(console, summary)
     where = shlex.quote(str(folder))
     if is_done:
         print_lines(
             console,
-            ["", f"labels:  mcal export {where} --format csv", f"check:   mcal evaluate {where}"],
+            ["", f"labels:  mcal export {where}", f"check:   mcal evaluate {where}"],
         )
         return
     print_lines(console, [f"! {problem}" for problem in problems])
-    print_lines(console, ["", f"People's turn: {_what_to_do(annotator)}", f"then:  {again}"])
+    print_lines(console, ["", *to_do, f"then:  {again}"])
     raise typer.Exit(WAITING)
 
 
-def _what_to_do(annotator: Annotator | None) -> str:
-    if isinstance(annotator, FilesAnnotator):
-        return f"write a class into each row of the CSV files in {annotator.sheets}"
-    return "their labels have not all come in yet"
+def _what_to_do(campaign: Campaign) -> list[str]:
+    annotator = campaign.annotator
+    if not isinstance(annotator, FilesAnnotator):
+        return ["People's turn: their labels have not all come in yet"]
+    return [
+        "People's turn: write a class into each row of",
+        *(
+            f"  {annotator.sheet(batch_id)}  (rows without a label: {n_missing:,})"
+            for batch_id, n_missing in campaign.missing.items()
+        ),
+    ]
 
 
 def _run(campaign: Campaign, view: PlainView, *, wait: bool) -> bool:
@@ -76,7 +88,7 @@ def _run(campaign: Campaign, view: PlainView, *, wait: bool) -> bool:
         if not wait:
             return False
         if told is None:
-            print_lines(view.console, [f"People's turn: {_what_to_do(campaign.annotator)}"])
+            print_lines(view.console, _what_to_do(campaign))
         if campaign.problems != told:
             told = campaign.problems
             print_lines(view.console, [f"! {problem}" for problem in told])

@@ -15,7 +15,11 @@ def evaluate(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the campaign.")],
     truth: Annotated[
         Path | None,
-        typer.Option(help="CSV or .npy file of true labels.  [default: the data set's own]"),
+        typer.Option(
+            help="File of true labels. CSV: a column 'label', and 'index' or else 'item' to say "
+            "which item a row is about. A CSV with 'label' alone, and .npy with class numbers, "
+            "are in the order of the pool.  [default: the data set's own]"
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead.")] = False,
 ) -> None:
@@ -24,11 +28,13 @@ def evaluate(
     from mcal.store import Store, summarise
 
     with Store.open(folder, read_only=True) as store:
-        found = evaluate_store(store, known_truth(store.campaign, truth))
+        labels, matched_by = known_truth(store.campaign, truth)
+        found = evaluate_store(store, labels)
         summary = summarise(store)
     if as_json:
         promise = {key: getattr(summary, key) for key in ("estimated_error", "estimate_kind")}
-        typer.echo(json.dumps(found.to_json() | promise, indent=2))
+        matched = {"truth_matched_by": matched_by}
+        typer.echo(json.dumps(found.to_json() | promise | matched, indent=2))
         return
     from rich.console import Console
 
@@ -37,3 +43,5 @@ def evaluate(
     console = Console(highlight=False)
     print_evaluation(console, found)
     print_lines(console, [estimate_line(summary)])
+    if matched_by is not None:
+        print_lines(console, [f"true labels      matched by {matched_by}"])

@@ -21,7 +21,7 @@ class ExportFormat(StrEnum):
 
 def export(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the campaign.")],
-    format: Annotated[ExportFormat, typer.Option(help="Format of the file.")],
+    format: Annotated[ExportFormat, typer.Option(help="Format of the file.")] = ExportFormat.CSV,
     out: Annotated[
         Path | None, typer.Option(help="File to write.  [default: DIR/labels.FORMAT]")
     ] = None,
@@ -34,11 +34,13 @@ def export(
     from mcal.export import export as write
     from mcal.store import Store, summarise
 
-    from .tables import estimate_line
+    from .tables import estimate_line, unfinished_line
 
     path = folder / f"labels.{format}" if out is None else out
     with Store.open(folder, read_only=True) as store:
         write(store, path, format=format.value, item_name=item_names(store.campaign))
         summary = summarise(store)
     typer.echo(str(path))
+    if summary.n_unlabelled:
+        typer.echo(unfinished_line(summary.n_unlabelled, summary.n_pool), err=True)
     typer.echo(estimate_line(summary), err=True)  # the path alone goes to scripts

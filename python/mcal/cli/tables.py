@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -12,7 +14,18 @@ if TYPE_CHECKING:
     from mcal.campaign.evaluate import Evaluation
     from mcal.store import CampaignSummary
 
-__all__ = ["estimate_line", "percent", "print_evaluation", "print_lines", "print_summary"]
+__all__ = [
+    "broken_lines",
+    "continuing_line",
+    "estimate_line",
+    "percent",
+    "print_evaluation",
+    "print_lines",
+    "print_summary",
+    "unfinished_line",
+]
+
+_MOST_NAMED = 5
 
 _PROMISES = {
     "set": "errors among machine labels / all items",
@@ -40,6 +53,8 @@ def print_summary(console: Console, summary: CampaignSummary) -> None:
         f"target error     {percent(summary.target_error)} ({_PROMISES[summary.target]})",
         estimate_line(summary),
     ]
+    if summary.n_broken:
+        lines.append(f"cannot be read   {summary.n_broken:,} items, which people label")
     if summary.stop_reason is not None:
         lines.append(f"stopped because  {summary.stop_reason}")
     print_lines(console, lines)
@@ -48,6 +63,35 @@ def print_summary(console: Console, summary: CampaignSummary) -> None:
 def estimate_line(summary: CampaignSummary) -> str:
     """The error that the campaign expects, and what that is worth."""
     return f"estimated error  {percent(summary.estimated_error)} ({summary.estimate_kind})"
+
+
+def continuing_line(folder: Path, summary: CampaignSummary) -> str:
+    """What an earlier run has left."""
+    n_labels = summary.n_human + summary.n_machine
+    return f"continuing {folder}: {_count(n_labels, 'label')}, {_count(summary.rounds, 'round')}"
+
+
+def broken_lines(
+    broken: Mapping[int, str], n_pool: int, item_name: Callable[[int], str]
+) -> list[str]:
+    """One line about items that cannot be read, with the first few and why; none without them."""
+    if not broken:
+        return []
+    named = [f"{item_name(index)} ({why})" for index, why in islice(broken.items(), _MOST_NAMED)]
+    if len(broken) > _MOST_NAMED:
+        named.append("...")
+    return [
+        f"{len(broken):,} of {n_pool:,} items cannot be read and go to people: {', '.join(named)}"
+    ]
+
+
+def unfinished_line(n_unlabelled: int, n_pool: int) -> str:
+    """What a file or a count made so early lacks."""
+    return f"{n_unlabelled:,} of {n_pool:,} items have no label yet"
+
+
+def _count(n: int, what: str) -> str:
+    return f"{n:,} {what}" if n == 1 else f"{n:,} {what}s"
 
 
 def _bill(summary: CampaignSummary) -> Table:
@@ -88,13 +132,17 @@ def print_evaluation(console: Console, found: Evaluation) -> None:
     total = f"{found.n_errors:,}"
     table.add_row("all", f"{found.n_delivered:,}", total, percent(found.realised_error))
     console.print(table)
+    is_whole = found.n_delivered == found.n_pool
+    base = "all items" if is_whole else "items with a label"
     lines = [
-        f"realised error   {percent(found.realised_error)} (all wrong labels / all items)",
+        f"realised error   {percent(found.realised_error)} (all wrong labels / {base})",
         f"of all items     {percent(found.set_error)} have a wrong machine label",
         f"machine's labels {percent(found.machine_error)} of them wrong",
     ]
-    if found.n_delivered < found.n_pool:
-        lines.append(f"not labelled yet {found.n_pool - found.n_delivered:,} items, not counted")
+    if not is_whole:
+        lines.insert(
+            0, f"so far           {found.n_delivered:,} of {found.n_pool:,} items have a label"
+        )
     if found.n_no_label:
         lines.append(f"no class fits    {found.n_no_label:,} items, not counted as wrong")
     print_lines(console, lines)

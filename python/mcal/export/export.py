@@ -79,4 +79,4 @@ def _whole_file(path: Path) -> Iterator[BinaryIO]:
         finally:
             partial.unlink(missing_ok=True)
     except OSError as error:
-        raise ExportError(f"{path}: cannot be written: {error}") from error
+        raise ExportError(f"{path}: cannot be written: {error.strerror or error}") from error

@@ -4,6 +4,7 @@ Predictions come from the latest round's "plan" estimates, of which the cheapest
 ``predicted_total_cost_usd`` (all dollars of the whole campaign, spent ones included) and
 ``estimated_error`` (in the sense of the target). Once the machine has labelled,
 ``estimated_error`` is the one in the details of the end, or of the action "machine_label".
+A plan without machine labels after one round is no forecast yet: a single point has no slope.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ class CampaignSummary:
     n_machine: int
     n_unlabelled: int
     n_no_label: int  # people looked, and no class fits
+    n_broken: int  # cannot be read; people label them
     human_cost_usd: float
     training_cost_usd: float  # training, scoring and fixed costs
     machine_fee_usd: float
@@ -78,7 +80,11 @@ def _summarise(store: Store) -> CampaignSummary:
     n_machine = labelling.n_items if labelling else 0
     waiting = next((each for each in batches if each.status != BatchStatus.CLOSED), None)
     trained = [run for run in runs if run.status == "finished"]
+    n_rounds = len({run.round for run in trained})
     plan = _best_plan(store.estimates("plan"))
+    has_forecast = plan is not None and (
+        finished is not None or n_rounds >= 2 or plan.payload.get("n_machine") != 0
+    )
 
     if finished is not None:
         phase = "done"
@@ -99,7 +105,7 @@ def _summarise(store: Store) -> CampaignSummary:
     price_nano = to_nano("price_per_label", settings.prices.price_per_label)
     human_only = to_usd(campaign.n_pool * price_nano)
     predicted = _number(plan.payload, "predicted_total_cost_usd") if plan else None
-    price = total if finished else predicted
+    price = total if finished else predicted if has_forecast else None
     return CampaignSummary(
         phase=phase,
         n_pool=campaign.n_pool,
@@ -109,6 +115,7 @@ def _summarise(store: Store) -> CampaignSummary:
         n_machine=n_machine,
         n_unlabelled=campaign.n_pool - n_human - n_machine,
         n_no_label=sum(no_label.values()),
+        n_broken=len(campaign.broken),
         human_cost_usd=spend["labels"],
         training_cost_usd=add_usd(spend["training"], spend["fixed"]),
         machine_fee_usd=spend["machine_fee"],
@@ -118,10 +125,10 @@ def _summarise(store: Store) -> CampaignSummary:
         saving=None if price is None else 1.0 - price / human_only,
         target_error=settings.target_error,
         target=settings.target,
-        estimated_error=_estimated_error(store, plan),
+        estimated_error=_estimated_error(store, plan if has_forecast else None),
         estimate_kind=ESTIMATE_KIND,
         stop_reason=finished.stop_reason if finished else None,
-        rounds=len({run.round for run in trained}),
+        rounds=n_rounds,
         classifier=classifier,
         open_batch=_open_batch(waiting) if waiting else None,
         created_at=campaign.created_at,
