@@ -46,13 +46,18 @@ class Decision:
 
 
 def first_batch_size(n_pool: int, settings: Settings) -> int:
-    """|B0|: ``initial_share`` of N."""
-    return max(1, round(settings.plan.initial_share * n_pool))
+    """|B0|: ``initial_share`` of N, and enough of a small pool to train on at all."""
+    return max(_least(n_pool, settings), round(settings.plan.initial_share * n_pool))
 
 
 def smallest_batch(n_pool: int, settings: Settings) -> int:
     """Fewest labels worth a training: delta_min of algorithm.md section 4."""
-    return max(1, round(settings.plan.delta_min_share * n_pool))
+    return max(_least(n_pool, settings), round(settings.plan.delta_min_share * n_pool))
+
+
+def _least(n_pool: int, settings: Settings) -> int:
+    """A batch below some 20 labels teaches little and costs people a wait; 5 % of a small pool."""
+    return 1 if settings.preset == "paper" else max(1, min(20, round(0.05 * n_pool)))
 
 
 def decide(
@@ -149,7 +154,8 @@ def decide(
             )
         return verdict(
             Verdict.MACHINE_LABEL,
-            f"stopping now costs ${stop_usd:,.2f} in all; no plan that buys more saves enough",
+            f"stopping now is forecast at ${stop_usd:,.2f} in all; no plan that buys more saves "
+            "enough",
         )
     if enough and not stable and not as_printed:
         towards_best = min(plan.n_train - n_train, round(UNSETTLED_GROWTH * n_train))
