@@ -66,6 +66,7 @@ def skactiveml_loop(x: Float32, k: int, centers: Positions) -> Positions:
 
 
 def small_text_loop(x: Float32, k: int, centers: Positions) -> Positions:
+    """Version 1.4.1 takes positions among the others for positions in x: only its time compares."""
     from small_text.query_strategies.coresets import greedy_coreset
 
     others = np.setdiff1d(np.arange(len(x)), centers)
