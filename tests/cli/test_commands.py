@@ -176,6 +176,11 @@ def test_other_settings_on_the_same_folder_are_refused(
     assert result.exit_code == 1
     assert len(result.stderr.splitlines()) == 1
     assert "(seed was 0, now 9)" in result.stderr
+    config = write_config(
+        tmp_path, blobs, f'kind = "oracle"\npath = "{blobs / "truth.npy"}"\nnoise_rate = 0.1'
+    )
+    result = mcal("run", config, "--out", finished)
+    assert "(annotator.noise_rate was 0.0, now 0.1)" in result.stderr
 
 
 @pytest.mark.parametrize("command", ["status", "evaluate"])
@@ -280,6 +285,7 @@ def test_an_unfinished_campaign_says_so(blobs: Path, tmp_path: Path) -> None:
 
     told = mcal("evaluate", folder, "--truth", truth).stdout
     assert f"so far           {len(rows)} of 400 items have a label" in told
+    assert "wrong machine label" not in told  # the machine has given none
     wrong = np.load(truth)[[int(row["index"]) for row in rows]] != 0
     assert f"realised error   {wrong.mean():.2%} (all wrong labels / items with a label)" in told
     assert f"{400 - len(rows)} of 400 items have no label yet" in mcal("export", folder).stderr

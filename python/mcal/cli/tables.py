@@ -136,9 +136,12 @@ def print_evaluation(console: Console, found: Evaluation) -> None:
     base = "all items" if is_whole else "items with a label"
     lines = [
         f"realised error   {percent(found.realised_error)} (all wrong labels / {base})",
-        f"of all items     {percent(found.set_error)} have a wrong machine label",
-        f"machine's labels {percent(found.machine_error)} of them wrong",
     ]
+    if is_whole or found.machine_error is not None:
+        lines += [
+            f"of all items     {percent(found.set_error)} have a wrong machine label",
+            f"machine's labels {percent(found.machine_error)} of them wrong",
+        ]
     if not is_whole:
         lines.insert(
             0, f"so far           {found.n_delivered:,} of {found.n_pool:,} items have a label"
