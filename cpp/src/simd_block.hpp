@@ -53,9 +53,27 @@ struct Lanes {
 #endif
     return a * b + c;
   }
-  // Both give b when either is NaN.
-  friend Lanes min(Lanes a, Lanes b) { return {a.r < b.r ? a.r : b.r}; }
-  friend Lanes max(Lanes a, Lanes b) { return {a.r > b.r ? a.r : b.r}; }
+  // Both give b when either is NaN. GCC finds these instructions only if neither is constant.
+  friend Lanes min(Lanes a, Lanes b) {
+#ifdef __AVX2__
+    if constexpr (bytes == 32 && sizeof(Real) == 4) {
+      return {_mm256_min_ps(a.r, b.r)};
+    } else if constexpr (bytes == 32) {
+      return {_mm256_min_pd(a.r, b.r)};
+    }
+#endif
+    return {a.r < b.r ? a.r : b.r};
+  }
+  friend Lanes max(Lanes a, Lanes b) {
+#ifdef __AVX2__
+    if constexpr (bytes == 32 && sizeof(Real) == 4) {
+      return {_mm256_max_ps(a.r, b.r)};
+    } else if constexpr (bytes == 32) {
+      return {_mm256_max_pd(a.r, b.r)};
+    }
+#endif
+    return {a.r > b.r ? a.r : b.r};
+  }
   // f of the bits of every element.
   template <class F>
   friend Lanes on_bits(Lanes a, Lanes b, F f) {

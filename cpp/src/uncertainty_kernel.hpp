@@ -66,44 +66,45 @@ constexpr Index flush_blocks = 32;  // blocks summed in Real between additions i
 template <class Real, int register_bytes>
 struct Kernel {
   using B = Block<Real, register_bytes>;
+  // What is summed at a time. Two AVX2 registers at a time need more of them than there are; with
+  // 16 bytes a whole block is the faster nonetheless.
+  using L = std::conditional_t<register_bytes == 32, Lanes<Real, register_bytes>, B>;
   using K = Constants<Real>;
 
   static constexpr Real infinity = __builtin_huge_valf();
 
-  static B all(double x) { return B::all(static_cast<Real>(x)); }
+  static L all(double x) { return L::all(static_cast<Real>(x)); }
 
   // e^d for lowest_exponent <= d <= 0.
-  static B exp(B d) {
-    const B magic = B::all(K::unit_magic * Real{1.5});  // rounds to an integer
-    const B shifted = multiply_add(d, all(log2_e), magic);
-    const B f = multiply_add(d, all(log2_e), magic - shifted);
+  static L exp(L d) {
+    const L magic = L::all(K::unit_magic * Real{1.5});  // rounds to an integer
+    const L shifted = multiply_add(d, all(log2_e), magic);
+    const L f = multiply_add(d, all(log2_e), magic - shifted);
     constexpr int n = sizeof K::exp2 / sizeof(Real);
-    // Odd and even powers apart: half the depth of Horner's rule.
-    const B f2 = f * f;
-    B odd = B::all(K::exp2[n - 1]), even = B::all(K::exp2[n - 2]);
-    for (int i = n - 3; i > 0; i -= 2) {
-      odd = multiply_add(odd, f2, B::all(K::exp2[i]));
-      even = multiply_add(even, f2, B::all(K::exp2[i - 1]));
-    }
-    const B p = multiply_add(odd, f, even);
+    static_assert(n % 2 == 0);
+    // Pairs of terms, then Horner's rule in f^2: about half the depth of Horner's rule in f.
+    const L f2 = f * f;
+    const auto pair = [f](int i) { return multiply_add(f, all(K::exp2[i + 1]), all(K::exp2[i])); };
+    L p = pair(n - 2);
+    for (int i = n - 4; i >= 0; i -= 2) p = multiply_add(p, f2, pair(i));
     return on_bits(p, shifted, [](auto a, auto b) { return a + (b << K::fraction_bits); });
   }
 
   // log2 of a normal number; anything for NaN.
-  static B log2(B w) {
-    const B exponent = on_bits(w, w, [](auto a, auto) {  // biased, behind unit_magic
+  static L log2(L w) {
+    const L exponent = on_bits(w, w, [](auto a, auto) {  // biased, behind unit_magic
       return ((a + (K::one_bits - K::sqrt_half_bits)) >> K::fraction_bits) | K::unit_magic_bits;
     });
-    const B m = on_bits(w, exponent, [](auto a, auto b) {  // in [sqrt 1/2, sqrt 2)
+    const L m = on_bits(w, exponent, [](auto a, auto b) {  // in [sqrt 1/2, sqrt 2)
       return a - (b << K::fraction_bits) + K::one_bits;
     });
-    const B s = (m - all(1)) / (m + all(1));
-    const B z = s * s;
-    B p = all(2 * log2_e / (2 * K::log2_terms - 1));
+    const L s = (m - all(1)) / (m + all(1));
+    const L z = s * s;
+    L p = all(2 * log2_e / (2 * K::log2_terms - 1));
     for (int i = K::log2_terms - 2; i >= 0; --i) {
       p = multiply_add(p, z, all(2 * log2_e / (2 * i + 1)));
     }
-    return exponent - B::all(K::unit_magic + K::exponent_bias) + s * p;
+    return exponent - L::all(K::unit_magic + K::exponent_bias) + s * p;
   }
 
   // w and ln w of elements relative to the second largest one. The largest counts as equal to it,
@@ -113,19 +114,19 @@ struct Kernel {
   struct Logits {
     static constexpr Real low = sizeof(Real) == 4 ? -__FLT_MAX__ : -__DBL_MAX__;
     static constexpr Real none = -infinity;
-    B second;
-    explicit Logits(Real x2) : second(B::all(x2)) {}
-    void operator()(B x, B& w, B& ln_w) const {
-      ln_w = max(B::all(K::lowest_exponent), min(second, x) - second);
+    L second;
+    explicit Logits(Real x2) : second(L::all(x2)) {}
+    void operator()(L x, L& w, L& ln_w) const {
+      ln_w = max(L::all(K::lowest_exponent), min(second, x) - second);
       w = exp(ln_w);
     }
   };
   struct Probabilities {
     static constexpr Real low = 0, none = 0;
-    B second, divisor;
-    explicit Probabilities(Real p2) : second(B::all(p2)), divisor(B::all(p2 > 0 ? p2 : Real{1})) {}
-    void operator()(B p, B& w, B& ln_w) const {
-      w = max(B::all(K::lowest_normal), min(second, p) / divisor);
+    L second, divisor;
+    explicit Probabilities(Real p2) : second(L::all(p2)), divisor(L::all(p2 > 0 ? p2 : Real{1})) {}
+    void operator()(L p, L& w, L& ln_w) const {
+      w = max(L::all(K::lowest_normal), min(second, p) / divisor);
       ln_w = log2(w) * all(ln_2);
     }
   };
@@ -183,27 +184,37 @@ struct Kernel {
     return j;
   }
 
+  // The sums of w and of w ln w, in double.
   struct Sums {
-    B t = B::all(0), u = t;
-    double ts[B::size] = {}, us[B::size] = {};
+    double t[B::size] = {}, u[B::size] = {};
 
     template <class Elements>
-    void add(B x, const Elements& elements) {
-      B w, ln_w;
+    static void add(L x, const Elements& elements, L& ts, L& us) {
+      L w, ln_w;
       elements(x, w, ln_w);
-      t = t + w;
-      u = multiply_add(w, ln_w, u);
+      ts = ts + w;
+      us = multiply_add(w, ln_w, us);
     }
-    // Moves the chains into double.
-    void flush() {
-      Real a[B::size], b[B::size];
-      t.store(a);
-      u.store(b);
-      for (int i = 0; i < B::size; ++i) {
-        ts[i] += a[i];
-        us[i] += b[i];
+    template <class Half, class Elements>
+    static void add(Pair<Half> x, const Elements& elements, Pair<Half>& ts, Pair<Half>& us) {
+      add(x.a, elements, ts.a, us.a);
+      add(x.b, elements, ts.b, us.b);
+    }
+    // Adds n blocks. Their chains are local, and so stay in registers.
+    template <class Elements>
+    void add(const Real* x, Index n, const Real* next, const Elements& elements) {
+      B ts = B::all(0), us = ts;
+      for (Index j = 0; j < n * B::size; j += B::size) {
+        __builtin_prefetch(next + j);
+        add(B::load(x + j), elements, ts, us);
       }
-      t = u = B::all(0);
+      Real a[B::size], b[B::size];
+      ts.store(a);
+      us.store(b);
+      for (int i = 0; i < B::size; ++i) {
+        t[i] += a[i];
+        u[i] += b[i];
+      }
     }
   };
 
@@ -221,23 +232,20 @@ struct Kernel {
 
     const Elements elements(sums.second);
     Sums chains;
-    for (Index j = 0; j < whole;) {
-      const Index left = (whole - j) / B::size;
-      const Index end = j + B::size * (left < flush_blocks ? left : flush_blocks);
-      for (; j < end; j += B::size) {
-        __builtin_prefetch(next_row + j);
-        chains.add(B::load(row + j), elements);
-      }
-      chains.flush();
+    constexpr Index flush = flush_blocks * B::size;
+    for (Index j = 0; j < whole; j += flush) {
+      const Index left = whole - j < flush ? whole - j : flush;
+      chains.add(row + j, left / B::size, next_row + j, elements);
     }
     if (whole < cols) {
-      chains.add(rest(row, whole, cols, Elements::none), elements);
-      chains.flush();
+      Real x[B::size];
+      rest(row, whole, cols, Elements::none).store(x);
+      chains.add(x, 1, next_row + whole, elements);
     }
     // Beside a second largest of 0 nothing is relative to it; t is then of no consequence.
-    const double t = sum(chains.ts);
+    const double t = sum(chains.t);
     sums.t = t < 2 ? 1 : t - 1;
-    sums.u = sum(chains.us);
+    sums.u = sum(chains.u);
     return sums;
   }
 
