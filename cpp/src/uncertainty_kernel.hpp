@@ -12,10 +12,11 @@
 namespace mcal::detail {
 namespace {
 
-// 2^f on [-1/2, 1/2] is 1 + f p(f), exactly 1 at 0: p minimises the relative error (float, 1e-7)
-// or interpolates (2^f - 1) / f at Chebyshev nodes (double, 8e-18 before rounding). exp2[0] = 1.
-// log2 m is s times a series in s^2, s = (m - 1) / (m + 1), |s| <= 0.172, cut where the next term
-// is below 2e-9 and 3e-17.
+// 2^f on [-1/2, 1/2] is 1 + f p(f), exactly 1 at 0: p minimises the relative error (float, 3e-6) or
+// interpolates (2^f - 1) / f at Chebyshev nodes (double, 8e-18 before rounding). exp2[0] = 1.
+// log2 m on [sqrt 1/2, sqrt 2], exactly 0 at 1, is x p(x), x = m - 1, with the least absolute error
+// (float, 3e-7), or s times a series in s^2, s = (m - 1) / (m + 1), |s| <= 0.172, cut where the
+// next term is below 3e-17 (double).
 template <class Real>
 struct Constants;
 
@@ -29,9 +30,9 @@ struct Constants<float> {
   static constexpr std::uint32_t unit_magic_bits = 0x4b000000;
   static constexpr float lowest_normal = 0x1p-126f;
   static constexpr float lowest_exponent = -87;  // e^-87 is a normal number
-  static constexpr float exp2[] = {1,           0.693147f,    0.24022242f,
-                                   0.05550734f, 0.009671513f, 0.0013264715f};
-  static constexpr int log2_terms = 5;
+  static constexpr float exp2[] = {1, 0.693124184f, 0.240240382f, 0.0559066283f, 0.00958538239f};
+  static constexpr float log2[] = {1.44270042f,  -0.721377039f, 0.480440820f, -0.358921838f,
+                                   0.297465346f, -0.273030030f, 0.170464527f};
 };
 
 template <>
@@ -66,186 +67,178 @@ constexpr Index flush_blocks = 32;  // blocks summed in Real between additions i
 template <class Real, int register_bytes>
 struct Kernel {
   using B = Block<Real, register_bytes>;
-  // What is summed at a time. Two AVX2 registers at a time need more of them than there are; with
-  // 16 bytes a whole block is the faster nonetheless.
-  using L = std::conditional_t<register_bytes == 32, Lanes<Real, register_bytes>, B>;
   using K = Constants<Real>;
 
   static constexpr Real infinity = __builtin_huge_valf();
+  static constexpr BitsOf<Real> mantissa = (BitsOf<Real>{1} << K::fraction_bits) - 1;
 
-  static L all(double x) { return L::all(static_cast<Real>(x)); }
+  static B all(double x) { return B::all(static_cast<Real>(x)); }
+
+  // c[0] + c[1] x + ...
+  template <int n>
+  static B polynomial(B x, const Real (&c)[n]) {
+    B p = B::all(c[n - 1]);
+    for (int i = n - 2; i >= 0; --i) p = multiply_add(p, x, B::all(c[i]));
+    return p;
+  }
 
   // e^d for lowest_exponent <= d <= 0.
-  static L exp(L d) {
-    const L magic = L::all(K::unit_magic * Real{1.5});  // rounds to an integer
-    const L shifted = multiply_add(d, all(log2_e), magic);
-    const L f = multiply_add(d, all(log2_e), magic - shifted);
-    constexpr int n = sizeof K::exp2 / sizeof(Real);
-    static_assert(n % 2 == 0);
-    // Pairs of terms, then Horner's rule in f^2: about half the depth of Horner's rule in f.
-    const L f2 = f * f;
-    const auto pair = [f](int i) { return multiply_add(f, all(K::exp2[i + 1]), all(K::exp2[i])); };
-    L p = pair(n - 2);
-    for (int i = n - 4; i >= 0; i -= 2) p = multiply_add(p, f2, pair(i));
+  static B exp(B d) {
+    const B magic = B::all(K::unit_magic * Real{1.5});  // rounds to an integer
+    const B shifted = multiply_add(d, all(log2_e), magic);
+    const B f = multiply_add(d, all(log2_e), magic - shifted);
+    const B p = polynomial(f, K::exp2);
     return on_bits(p, shifted, [](auto a, auto b) { return a + (b << K::fraction_bits); });
   }
 
   // log2 of a normal number; anything for NaN.
-  static L log2(L w) {
-    const L exponent = on_bits(w, w, [](auto a, auto) {  // biased, behind unit_magic
-      return ((a + (K::one_bits - K::sqrt_half_bits)) >> K::fraction_bits) | K::unit_magic_bits;
+  static B log2(B w) {
+    const B shifted =
+        on_bits(w, w, [](auto a, auto) { return a + (K::one_bits - K::sqrt_half_bits); });
+    const B exponent = on_bits(shifted, shifted, [](auto a, auto) {  // biased, behind unit_magic
+      return (a >> K::fraction_bits) | K::unit_magic_bits;
     });
-    const L m = on_bits(w, exponent, [](auto a, auto b) {  // in [sqrt 1/2, sqrt 2)
-      return a - (b << K::fraction_bits) + K::one_bits;
+    const B m = on_bits(shifted, shifted, [](auto a, auto) {  // in [sqrt 1/2, sqrt 2)
+      return (a & mantissa) + K::sqrt_half_bits;
     });
-    const L s = (m - all(1)) / (m + all(1));
-    const L z = s * s;
-    L p = all(2 * log2_e / (2 * K::log2_terms - 1));
-    for (int i = K::log2_terms - 2; i >= 0; --i) {
-      p = multiply_add(p, z, all(2 * log2_e / (2 * i + 1)));
+    B log2_m;
+    if constexpr (sizeof(Real) == 4) {
+      const B x = m - all(1);
+      log2_m = x * polynomial(x, K::log2);
+    } else {
+      const B s = (m - all(1)) / (m + all(1));
+      const B z = s * s;
+      B p = all(2 * log2_e / (2 * K::log2_terms - 1));
+      for (int i = K::log2_terms - 2; i >= 0; --i) {
+        p = multiply_add(p, z, all(2 * log2_e / (2 * i + 1)));
+      }
+      log2_m = s * p;
     }
-    return exponent - L::all(K::unit_magic + K::exponent_bias) + s * p;
+    return exponent - B::all(K::unit_magic + K::exponent_bias) + log2_m;
   }
 
-  // w and ln w of elements relative to the second largest one. The largest counts as equal to it,
-  // so that it adds 1 to t and nothing to u. What is below the normal numbers is raised to about
-  // the lowest of them: nothing beside t >= 1. `low` and `none` fill up the last block of a row:
-  // no larger than any element, and of no weight. NaN stays NaN in ln w, whatever its payload.
+  // w and log w, in log_unit, of elements relative to the second largest one. The largest counts as
+  // equal to it, so that it adds 1 to t and nothing to u. NaN stays NaN in w or log w, whatever its
+  // payload. What may be below the normal numbers is raised to about the lowest of them: nothing
+  // beside t >= 1. Few rows have such elements, and the others go without the `check`. `low` and
+  // `none` fill up the last block of a row: no larger than any element, and of no weight.
   struct Logits {
     static constexpr Real low = sizeof(Real) == 4 ? -__FLT_MAX__ : -__DBL_MAX__;
     static constexpr Real none = -infinity;
-    L second;
-    explicit Logits(Real x2) : second(L::all(x2)) {}
-    void operator()(L x, L& w, L& ln_w) const {
-      ln_w = max(L::all(K::lowest_exponent), min(second, x) - second);
-      w = exp(ln_w);
+    static constexpr double log_unit = 1;
+    B second;
+    bool check;
+    explicit Logits(const RowSums<Real>& sums)
+        : second(B::all(sums.second)), check(!(sums.lowest - sums.second >= K::lowest_exponent)) {}
+    template <bool checked>
+    void weigh(B x, B& w, B& log_w) const {
+      log_w = min(second, x) - second;
+      if constexpr (checked) log_w = max(B::all(K::lowest_exponent), log_w);
+      w = exp(log_w);
     }
   };
   struct Probabilities {
     static constexpr Real low = 0, none = 0;
-    L second, divisor;
-    explicit Probabilities(Real p2) : second(L::all(p2)), divisor(L::all(p2 > 0 ? p2 : Real{1})) {}
-    void operator()(L p, L& w, L& ln_w) const {
-      w = max(L::all(K::lowest_normal), min(second, p) / divisor);
-      ln_w = log2(w) * all(ln_2);
+    static constexpr double log_unit = ln_2;
+    B second, divisor, factor;
+    bool check;
+    explicit Probabilities(const RowSums<Real>& sums)
+        : second(B::all(sums.second)),
+          divisor(B::all(sums.second > 0 ? sums.second : Real{1})),
+          factor(B::all(1 / sums.second)),
+          check(!(sums.second >= K::lowest_normal &&
+                  sums.lowest / sums.second >= 2 * K::lowest_normal)) {}
+    template <bool checked>
+    void weigh(B p, B& w, B& log_w) const {
+      if constexpr (checked) {
+        w = max(B::all(K::lowest_normal), min(second, p) / divisor);
+      } else {
+        w = min(second, p) * factor;
+      }
+      log_w = log2(w);
     }
   };
 
-  // The block at row + j, of which only the first cols - j elements are there.
-  static B rest(const Real* row, Index j, Index cols, Real fill) {
-    Real x[B::size];
-    for (int i = 0; i < B::size; ++i) x[i] = j + i < cols ? row[j + i] : fill;
-    return B::load(x);
-  }
-
-  // In halves, the same at any instruction set.
-  template <class T>
-  static T sum(T (&x)[B::size]) {
-    for (int n = B::size / 2; n > 0; n /= 2) {
-      for (int i = 0; i < n; ++i) x[i] += x[i + n];
-    }
-    return x[0];
-  }
-
-  // The two largest elements and the smallest.
+  // The largest element of every `lanes`-th column, and the smallest of all. Where the largest is,
+  // and what comes second, is then read from one such column set alone.
   struct Extremes {
-    B first, second, lowest;
-    explicit Extremes(Real low) : first(B::all(low)), second(first), lowest(B::all(infinity)) {}
+    static constexpr int lanes = 2 * B::size;
+    B even, odd, lowest;
+    explicit Extremes(Real low) : even(B::all(low)), odd(even), lowest(B::all(infinity)) {}
 
-    void add(B x) {
-      second = max(second, min(first, x));
-      first = max(first, x);
-      lowest = min(lowest, x);
+    void add(B x, B y) {
+      even = max(even, x);
+      odd = max(odd, y);
+      lowest = min(lowest, min(x, y));
     }
-    void finish(RowSums<Real>& sums) const {
-      Real f[B::size], s[B::size], l[B::size];
-      first.store(f);
-      second.store(s);
-      lowest.store(l);
-      for (int n = B::size / 2; n > 0; n /= 2) {
-        for (int i = 0; i < n; ++i) {
-          const Real larger = s[i] > s[i + n] ? s[i] : s[i + n];
-          const Real beaten = f[i] < f[i + n] ? f[i] : f[i + n];
-          s[i] = larger > beaten ? larger : beaten;
-          f[i] = f[i] > f[i + n] ? f[i] : f[i + n];
-          l[i] = l[i] < l[i + n] ? l[i] : l[i + n];
-        }
+    void finish(const Real* row, Index cols, RowSums<Real>& sums) const {
+      sums.first = max(even, odd).largest();
+      sums.lowest = lowest.smallest();
+      const B first = B::all(sums.first), none = B::all(-infinity);
+      const B even_is = equal(even, first), odd_is = equal(odd, first);
+      Real second = max(choose(even_is, none, even), choose(odd_is, none, odd)).largest();
+      Index label = cols;
+      for (auto found = even_is.signs() | odd_is.signs() << B::size; found != 0;
+           found &= found - 1) {
+        if (label < cols) second = sums.first;
+        Index j = __builtin_ctz(found);
+        for (; j < cols && row[j] != sums.first; j += lanes)
+          second = row[j] > second ? row[j] : second;
+        label = j < label ? j : label;
+        for (j += lanes; j < cols; j += lanes) second = row[j] > second ? row[j] : second;
       }
-      sums.first = f[0];
-      sums.second = s[0];
-      sums.lowest = l[0];
+      sums.second = second;
+      sums.label = label < cols ? label : 0;
     }
   };
 
-  static Index find(const Real* row, Index cols, Real value) {
-    Index j = 0;
-    while (j + B::size <= cols && !equal(B::load(row + j), B::all(value)).any_bit()) j += B::size;
-    while (j < cols && row[j] != value) ++j;
-    return j;
+  // Adds to t and u what n whole blocks and `more` elements after them weigh. The chains of sums
+  // are in registers, in Real, and so n is at most flush_blocks.
+  template <bool checked, class Elements>
+  static void add(const Real* x, Index n, Index more, const Real* next, const Elements& elements,
+                  RowSums<Real>& sums) {
+    B t = B::all(0), u = t, w, log_w;
+    for (Index j = 0; j < n * B::size; j += B::size) {
+      __builtin_prefetch(next + j);
+      elements.template weigh<checked>(B::load(x + j), w, log_w);
+      t = t + w;
+      u = multiply_add(w, log_w, u);
+    }
+    if (more > 0) {
+      elements.template weigh<true>(B::load(x + n * B::size, more, Elements::none), w, log_w);
+      t = t + w;
+      u = multiply_add(w, log_w, u);
+    }
+    sums.t += t.total();
+    sums.u += u.total() * Elements::log_unit;
   }
-
-  // The sums of w and of w ln w, in double.
-  struct Sums {
-    double t[B::size] = {}, u[B::size] = {};
-
-    template <class Elements>
-    static void add(L x, const Elements& elements, L& ts, L& us) {
-      L w, ln_w;
-      elements(x, w, ln_w);
-      ts = ts + w;
-      us = multiply_add(w, ln_w, us);
-    }
-    template <class Half, class Elements>
-    static void add(Pair<Half> x, const Elements& elements, Pair<Half>& ts, Pair<Half>& us) {
-      add(x.a, elements, ts.a, us.a);
-      add(x.b, elements, ts.b, us.b);
-    }
-    // Adds n blocks. Their chains are local, and so stay in registers.
-    template <class Elements>
-    void add(const Real* x, Index n, const Real* next, const Elements& elements) {
-      B ts = B::all(0), us = ts;
-      for (Index j = 0; j < n * B::size; j += B::size) {
-        __builtin_prefetch(next + j);
-        add(B::load(x + j), elements, ts, us);
-      }
-      Real a[B::size], b[B::size];
-      ts.store(a);
-      us.store(b);
-      for (int i = 0; i < B::size; ++i) {
-        t[i] += a[i];
-        u[i] += b[i];
-      }
-    }
-  };
 
   template <class Elements>
   static RowSums<Real> run(const Real* row, Index cols, const Real* next_row) {
-    RowSums<Real> sums;
-    const Index whole = cols - cols % B::size;
+    RowSums<Real> sums{};
     Extremes extremes(Elements::low);
-    for (Index j = 0; j < whole; j += B::size) {
-      extremes.add(B::load(row + j));
+    Index j = 0;
+    for (; j + Extremes::lanes <= cols; j += Extremes::lanes) {
+      extremes.add(B::load(row + j), B::load(row + j + B::size));
     }
-    if (whole < cols) extremes.add(rest(row, whole, cols, Elements::low));
-    extremes.finish(sums);
-    sums.label = find(row, cols, sums.first);
+    if (j < cols) {
+      extremes.add(B::load(row + j, cols - j, Elements::low),
+                   B::load(row + j + B::size, cols - j - B::size, Elements::low));
+    }
+    extremes.finish(row, cols, sums);
 
-    const Elements elements(sums.second);
-    Sums chains;
+    const Elements elements(sums);
     constexpr Index flush = flush_blocks * B::size;
-    for (Index j = 0; j < whole; j += flush) {
-      const Index left = whole - j < flush ? whole - j : flush;
-      chains.add(row + j, left / B::size, next_row + j, elements);
-    }
-    if (whole < cols) {
-      Real x[B::size];
-      rest(row, whole, cols, Elements::none).store(x);
-      chains.add(x, 1, next_row + whole, elements);
+    for (j = 0; j < cols; j += flush) {
+      const Index here = cols - j < flush ? cols - j : flush;
+      if (elements.check) {
+        add<true>(row + j, here / B::size, here % B::size, next_row + j, elements, sums);
+      } else {
+        add<false>(row + j, here / B::size, here % B::size, next_row + j, elements, sums);
+      }
     }
     // Beside a second largest of 0 nothing is relative to it; t is then of no consequence.
-    const double t = sum(chains.t);
-    sums.t = t < 2 ? 1 : t - 1;
-    sums.u = sum(chains.u);
+    sums.t = sums.t < 2 ? 1 : sums.t - 1;
     return sums;
   }
 
