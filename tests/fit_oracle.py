@@ -30,16 +30,33 @@ class Problem:
         return 3 if self.form in ("truncated", "floor") else 2
 
 
-def log_error(form: Form, x: FloatArray, n: FloatArray, chance: float) -> FloatArray:
-    """x = (log of alpha n_max^-gamma, gamma, n_max/k or floor/(alpha n_max^-gamma))."""
+def log_error_and_slopes(
+    form: Form, x: FloatArray, n: FloatArray, chance: float
+) -> tuple[FloatArray, FloatArray]:
+    """log e (R,) and its derivatives (R, P).
+
+    x = (log of alpha n_max^-gamma, gamma, n_max/k or floor/(alpha n_max^-gamma)).
+    """
     log_relative = np.log(n / n.max())
     log_u = x[0] - x[1] * log_relative
+    slopes = [np.ones_like(n), -log_relative]
     if form == "truncated":
         log_u = log_u - x[2] * np.exp(log_relative)
-    elif form == "floor" and x[2] > 0.0:
-        log_u = np.logaddexp(log_u, x[0] + np.log(x[2]))
+        slopes.append(-np.exp(log_relative))
+    elif form == "floor":
+        power = np.exp(-x[1] * log_relative)
+        log_u = x[0] + np.log(power + x[2])
+        slopes = [np.ones_like(n), -log_relative * power / (power + x[2]), 1.0 / (power + x[2])]
     order = 1.0 if form == "plateau" else 8.0
-    return np.asarray(-np.logaddexp(-order * log_u, -order * np.log(chance)) / order)
+    above = order * (log_u - np.log(chance))
+    below_cap = special.expit(-above)
+    log_e = log_u - np.logaddexp(0.0, above) / order
+    return log_e, np.stack(slopes, axis=1) * below_cap[:, None]
+
+
+def log_error(form: Form, x: FloatArray, n: FloatArray, chance: float) -> FloatArray:
+    """The first of ``log_error_and_slopes``."""
+    return log_error_and_slopes(form, x, n, chance)[0]
 
 
 def random_problem(rng: np.random.Generator, form: Form, objective: Objective) -> Problem:
@@ -57,60 +74,72 @@ def random_problem(rng: np.random.Generator, form: Form, objective: Objective) -
     return Problem(form, n_classes, n, wrong, n_test)
 
 
-def negative_log_posterior(x: FloatArray, p: Problem) -> float:
-    log_e = log_error(p.form, x, p.n_train, p.chance)
+def negative_log_posterior(x: FloatArray, p: Problem) -> tuple[float, FloatArray]:
+    """Half the binomial deviance plus the penalties, and its gradient."""
+    log_e, slopes = log_error_and_slopes(p.form, x, p.n_train, p.chance)
     right = p.n_test - p.wrong
     share = p.wrong / p.n_test
+    right_share = np.maximum(-np.expm1(log_e), 1e-15)
     likelihood = special.xlogy(p.wrong, share) - p.wrong * log_e
-    likelihood += special.xlogy(right, 1.0 - share) - right * np.log(
-        np.maximum(-np.expm1(log_e), 1e-15)
-    )
-    return float(likelihood.sum() + (x[1] - 0.5) ** 2 / (2 * 0.3**2) + x[2:].sum() / 0.15)
+    likelihood += special.xlogy(right, 1.0 - share) - right * np.log(right_share)
+    value = likelihood.sum() + (x[1] - 0.5) ** 2 / (2 * 0.3**2) + x[2:].sum() / 0.15
+    gradient = (right * np.exp(log_e) / right_share - p.wrong) @ slopes
+    gradient[1] += (x[1] - 0.5) / 0.3**2
+    gradient[2:] += 1.0 / 0.15
+    return float(value), gradient
 
 
-def log_residuals(x: FloatArray, p: Problem) -> FloatArray:
-    log_e = log_error(p.form, x, p.n_train, p.chance)
-    return np.asarray(log_e - np.log(p.wrong / p.n_test))
+def log_residuals(x: FloatArray, p: Problem) -> tuple[FloatArray, FloatArray]:
+    """Residuals (R,) and their derivatives (R, P)."""
+    log_e, slopes = log_error_and_slopes(p.form, x, p.n_train, p.chance)
+    return log_e - np.log(p.wrong / p.n_test), slopes
+
+
+def half_squares(x: FloatArray, p: Problem) -> tuple[float, FloatArray]:
+    """Half the sum of squared log residuals, and its gradient."""
+    residuals, slopes = log_residuals(x, p)
+    return float(0.5 * residuals @ residuals), residuals @ slopes
 
 
 def best_fit(p: Problem, objective: Objective) -> tuple[float, FloatArray]:
     """The least objective that scipy finds from several starts, and where."""
+    function = negative_log_posterior if objective == "binomial" else half_squares
     highest = float(np.log(100.0 * p.chance))
     lower = [-60.0, 0.0, 0.0][: p.n_parameters]
     upper = [highest, 3.0, np.inf][: p.n_parameters]
     bounds = list(zip(lower, upper, strict=True))
     last = min(float(np.log((p.wrong[-1] + 0.5) / (p.n_test[-1] + 1.0))), highest)
+    # Only a floor makes several minima.
+    thirds = (0.05, 1.0, 10.0) if p.form == "floor" else (0.1,)
     starts = [
-        np.array([last, gamma, third][: p.n_parameters])
-        for gamma in (0.2, 0.9)
-        for third in ((0.05, 1.0) if p.n_parameters == 3 else (0.0,))
+        np.array([last, gamma, third][: p.n_parameters]) for gamma in (0.3, 2.0) for third in thirds
     ]
-    if objective == "log":
-        fits = [
-            optimize.least_squares(
-                log_residuals, x, args=(p,), bounds=(lower, upper),
-                xtol=1e-14, ftol=1e-14, gtol=1e-14,
-            )
-            for x in starts
-        ]  # fmt: skip
-        best = min(fits, key=lambda fit: fit.cost)
-        return float(best.cost), best.x
     rough = [
-        optimize.minimize(negative_log_posterior, x, (p,), "L-BFGS-B", bounds=bounds)
+        optimize.minimize(
+            function, x, (p,), "L-BFGS-B", jac=True, bounds=bounds,
+            options={"ftol": 1e-10, "gtol": 1e-8, "maxiter": 60},
+        )
         for x in starts
-    ]
-    best = optimize.minimize(
-        negative_log_posterior, min(rough, key=lambda fit: fit.fun).x, (p,), "Nelder-Mead",
-        bounds=bounds, options={"xatol": 1e-6, "fatol": 1e-9, "maxiter": 4000},
-    )  # fmt: skip
-    return float(best.fun), best.x
+    ]  # fmt: skip
+    x = min(rough, key=lambda fit: float(fit.fun)).x
+    if objective == "binomial":
+        fine = optimize.minimize(
+            function, x, (p,), "SLSQP", jac=True, bounds=bounds,
+            options={"ftol": 1e-14, "maxiter": 500},
+        )  # fmt: skip
+        x = min((fine.x, x), key=lambda at: function(np.clip(at, lower, upper), p)[0])
+    else:
+        x = optimize.least_squares(
+            lambda at: log_residuals(at, p)[0], np.clip(x, lower, upper),
+            lambda at: log_residuals(at, p)[1], bounds=(lower, upper),
+            xtol=1e-14, ftol=1e-14, gtol=1e-14,
+        ).x  # fmt: skip
+    return function(x, p)[0], x
 
 
 def objective_at(x: FloatArray, p: Problem, objective: Objective) -> float:
     """What scipy minimises, at any x."""
-    if objective == "binomial":
-        return negative_log_posterior(x, p)
-    return float(0.5 * np.sum(log_residuals(x, p) ** 2))
+    return (negative_log_posterior if objective == "binomial" else half_squares)(x, p)[0]
 
 
 def compiled_fit(p: Problem, objective: Objective) -> tuple[float, FloatArray]:

@@ -1,10 +1,12 @@
 #include "mcal/fit_batch.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 #include <vector>
 
+#include "floor_starts.hpp"
 #include "mcal/levmar.hpp"
 #include "mcal/parallel.hpp"
 
@@ -17,7 +19,7 @@ constexpr double kGammaMax = 3.0;
 constexpr double kThirdMean = 0.15;
 constexpr double kLargestOverChance = 100.0;
 constexpr double kLargestFloorShare = 1.0 - 1e-9;
-constexpr double kLargeFloorShare = 0.9;
+constexpr double kNearChance = 0.95;  // of E0
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 constexpr Index kRowsPerChunk = 32;
@@ -29,13 +31,15 @@ struct Row {
   const PointKernels& kernels;
   Points points;
   double log_n_max = 0.0;
-  double saturated = 0.0;  // log-likelihood when every error is the observed share
+  double trials = 0.0;         // sum over the points
+  double largest_share = 0.0;  // of wrong items
+  double saturated = 0.0;      // log-likelihood when every error is the observed share
 };
 
 Cap cap_of(const FitOptions& o) {
   const bool needs_chance = o.form == Form::plateau || o.objective == Objective::binomial;
   const double chance = o.chance > 0.0 ? o.chance : (needs_chance ? 1.0 : kInfinity);
-  return {.log_chance = std::log(chance), .order = o.form == Form::plateau ? 1.0 : 8.0};
+  return {.chance = chance, .log_chance = std::log(chance)};
 }
 
 // Copies the points that count, scaled to the largest training size among them.
@@ -61,6 +65,8 @@ FitStatus gather(const FitInput& input, const double* log_n, Index row, int n_pa
     p.wrong[n] = binomial ? weights[i] * wrong[i] : std::log(wrong[i] / n_test[i]);
     p.trials[n] = binomial ? trials : weights[i];
     total_wrong += wrong[i];
+    r.trials += trials;
+    r.largest_share = std::max(r.largest_share, wrong[i] / n_test[i]);
     if (n_train[i] > n_max) {
       n_max = n_train[i];
       r.log_n_max = log_n[i];
@@ -102,52 +108,26 @@ double penalty(const Row& r, const Vector<P>& x) {
   return sum;
 }
 
-// Sums the points' terms and the penalties at x; predict and a *_terms or *_start came before.
 template <int P>
-Quadratic<P> collect(const Row& r, const Vector<P>& x, bool curved) {
-  const Points& p = r.points;
-  double value = 0.0, s0 = 0.0, s1 = 0.0, s2 = 0.0;
-  double c00 = 0.0, c01 = 0.0, c02 = 0.0, c11 = 0.0, c12 = 0.0, c22 = 0.0;
-  for (Index i = 0; i < p.n; ++i) {
-    const double slope = p.slope[i];
-    const double c = p.curvature[i];
-    const double d1 = p.d_gamma[i];
-    const double cd1 = c * d1;
-    value += p.value[i];
-    s0 += slope;
-    s1 += slope * d1;
-    c00 += c;
-    c01 += cd1;
-    c11 += cd1 * d1;
-    if constexpr (P == 3) {
-      const double d2 = p.d_third[i];
-      s2 += slope * d2;
-      c02 += c * d2;
-      c12 += cd1 * d2;
-      c22 += c * d2 * d2;
-    }
-  }
-  if constexpr (P == 3) {
-    if (curved) {
-      for (Index i = 0; i < p.n; ++i) {
-        c11 += p.slope[i] * p.bend[i];
-        c12 += p.slope[i] * p.cross[i];
-        c22 -= p.slope[i] * p.d_third[i] * p.d_third[i];
-      }
-    }
-  }
+CurveParameters curve_at(const Vector<P>& x) {
+  return {x[0], x[1], P == 3 ? x[P - 1] : 0.0};
+}
+
+// The points' sums and the penalties at x.
+template <int P>
+Quadratic<P> with_penalty(const Row& r, const PointSums& sums, const Vector<P>& x) {
   Quadratic<P> q;
-  q.value = value + penalty<P>(r, x);
-  q.gradient[0] = s0;
-  q.gradient[1] = s1;
-  q.hessian[0][0] = c00;
-  q.hessian[0][1] = q.hessian[1][0] = c01;
-  q.hessian[1][1] = c11;
+  q.value = sums.value + penalty<P>(r, x);
+  q.gradient[0] = sums.gradient[0];
+  q.gradient[1] = sums.gradient[1];
+  q.hessian[0][0] = sums.hessian[0];
+  q.hessian[0][1] = q.hessian[1][0] = sums.hessian[1];
+  q.hessian[1][1] = sums.hessian[3];
   if constexpr (P == 3) {
-    q.gradient[2] = s2;
-    q.hessian[0][2] = q.hessian[2][0] = c02;
-    q.hessian[1][2] = q.hessian[2][1] = c12;
-    q.hessian[2][2] = c22;
+    q.gradient[2] = sums.gradient[2];
+    q.hessian[0][2] = q.hessian[2][0] = sums.hessian[2];
+    q.hessian[1][2] = q.hessian[2][1] = sums.hessian[4];
+    q.hessian[2][2] = sums.hessian[5];
   }
   if (r.options.objective == Objective::binomial) {
     constexpr double kPrecision = 1.0 / (kGammaDeviation * kGammaDeviation);
@@ -164,48 +144,47 @@ Quadratic<P> collect(const Row& r, const Vector<P>& x, bool curved) {
 
 template <int P>
 Quadratic<P> evaluate(const Row& r, const Vector<P>& x) {
-  double third = 0.0;
-  if constexpr (P == 3) third = x[2];
-  r.kernels.predict(r.options.form, x[0], x[1], third, r.points);
-  if (r.options.objective == Objective::binomial) {
-    r.kernels.binomial_terms(r.cap, r.points);
-  } else {
-    r.kernels.log_terms(r.cap, r.points);
-  }
-  Quadratic<P> q = collect<P>(r, x, r.options.form == Form::floor);
+  const auto sums = r.options.objective == Objective::binomial ? r.kernels.binomial : r.kernels.log;
+  Quadratic<P> q = with_penalty<P>(r, sums(r.options.form, r.cap, curve_at<P>(x), r.points), x);
   q.value += r.saturated;
   return q;
 }
 
-// One weighted linear regression of the points' targets, priors included. It also sets
-// r.saturated and returns how far rounding can move the objective.
+// One weighted linear regression of the points' targets, priors included; a floor, which enters
+// log u too crookedly for that, is 0. It also sets r.saturated.
 template <int P>
-double start(Row& r, const Box<P>& box, double third, Vector<P>& x) {
-  const Points& p = r.points;
-  if (r.options.objective == Objective::binomial) {
-    r.kernels.binomial_start(r.cap, p);
-  } else {
-    r.kernels.log_start(r.cap, p);
-  }
-  double size = 0.0;
-  r.saturated = 0.0;
-  for (Index i = 0; i < p.n; ++i) {
-    r.saturated += p.value[i];
-    size += p.trials[i] - p.value[i];
-  }
+Vector<P> regression(Row& r, const Box<P>& box) {
+  Vector<P> x;
   x[0] = std::min(0.0, box.upper[0]);
   x[1] = kGammaMean;
-  if constexpr (P == 3) x[2] = third;
-  r.kernels.predict(r.options.form, x[0], x[1], third, p);
-  for (Index i = 0; i < p.n; ++i) p.slope[i] = p.curvature[i] * (p.eta[i] - p.target[i]);
-  // The floor enters log u too crookedly for a regression and stays where it is.
-  Box<P> allowed = box;
-  if (r.options.form == Form::floor) allowed.lower[P - 1] = allowed.upper[P - 1] = x[P - 1];
+  if constexpr (P == 3) x[2] = r.options.form == Form::floor ? 0.0 : kThirdMean;
+  const auto regress =
+      r.options.objective == Objective::binomial ? r.kernels.binomial_start : r.kernels.log_start;
+  const PointSums sums = regress(r.options.form, r.cap, curve_at<P>(x), r.points);
+  r.saturated = sums.value;
   Vector<P> step;
-  if (bounded_step<P>(collect<P>(r, x, false), x, allowed, 1e-6, step)) {
-    x = moved<P>(x, step, allowed);
+  if (bounded_step<P>(with_penalty<P>(r, sums, x), x, box, 1e-6, step)) x = moved<P>(x, step, box);
+  return x;
+}
+
+// Curves that begin at chance can be flat there and steep afterwards.
+Starts<3> floor_starts(const Row& r, const Vector<3>& line) {
+  const bool near_chance = r.largest_share > kNearChance * r.cap.chance;
+  if (r.options.objective == Objective::binomial) return binomial_floor_starts(line, near_chance);
+  const double step = (kGammaMax - line[1]) / (FloorScan::kSize - 1);
+  const FloorScan scan = r.kernels.floor_scan(line[0], line[1], step, r.points);
+  return log_floor_starts(line, scan, step, near_chance);
+}
+
+template <int P>
+Starts<P> starts_of(Row& r, const Box<P>& box) {
+  const Vector<P> line = regression<P>(r, box);
+  if constexpr (P == 3) {
+    if (r.options.form == Form::floor) return floor_starts(r, line);
   }
-  return r.options.objective == Objective::binomial ? 1e-15 * size : 0.0;
+  Starts<P> starts;
+  starts.add(line);
+  return starts;
 }
 
 template <int P>
@@ -219,19 +198,25 @@ FitStatus solve(Row& r, double* parameters, double& objective, double& deviance,
   box.upper[1] = kGammaMax;
   if (r.options.form == Form::floor) box.upper[P - 1] = kLargestFloorShare;
 
-  const auto solve_from = [&](double third) {
-    Vector<P> x;
-    const double rounding = start<P>(r, box, third, x);
-    return minimise<P>([&r](const Vector<P>& at) { return evaluate<P>(r, at); }, x, box,
-                       {.max_iterations = r.options.max_iterations,
-                        .tolerance = r.options.tolerance,
-                        .rounding = rounding});
+  const Starts<P> starts = starts_of<P>(r, box);
+  LevmarOptions solver{.max_iterations = r.options.max_iterations,
+                       .tolerance = r.options.tolerance,
+                       .rounding = r.options.objective == Objective::binomial
+                                       ? 1e-15 * (r.trials - r.saturated)
+                                       : 0.0};
+  const auto minimise_from = [&](const Vector<P>& x) {
+    return minimise<P>([&r](const Vector<P>& at) { return evaluate<P>(r, at); },
+                       moved<P>(x, Vector<P>{}, box), box, solver);
   };
-  LevmarResult<P> result = solve_from(kThirdMean);
-  if (r.options.form == Form::floor && r.options.objective == Objective::log) {
-    // Without priors a small and a large floor can each have a minimum. The first one being away
-    // from the bounds is no sign that it is the lower.
-    const LevmarResult<P> other = solve_from(kLargeFloorShare);
+  LevmarResult<P> result = minimise_from(starts.x[0]);
+  iterations = result.iterations;
+  for (int i = 1; i < starts.n && iterations < r.options.max_iterations; ++i) {
+    ++iterations;
+    if (evaluate<P>(r, starts.x[i]).value > starts.hopeless * result.value) continue;
+    if (iterations == r.options.max_iterations) break;
+    solver.max_iterations = r.options.max_iterations - iterations;
+    const LevmarResult<P> other = minimise_from(starts.x[i]);
+    iterations += other.iterations;
     if (other.value < result.value) result = other;
   }
 
@@ -249,7 +234,6 @@ FitStatus solve(Row& r, double* parameters, double& objective, double& deviance,
   parameters[1] = result.x[1];
   objective = result.value;
   deviance = 2.0 * (result.value - penalty<P>(r, result.x));
-  iterations = result.iterations;
   switch (result.stop) {
     case Stop::converged:
       return FitStatus::converged;

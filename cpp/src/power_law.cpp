@@ -13,8 +13,7 @@ Points Points::in(double* memory, Index n) {
     memory += n;
     return start;
   };
-  return {n,      next(), next(), next(), next(), next(), next(),
-          next(), next(), next(), next(), next(), next(), next()};
+  return {n, next(), next(), next(), next(), next(), next(), {next(), next(), next(), next()}};
 }
 
 const PointKernels& point_kernels([[maybe_unused]] SimdLevel level) {

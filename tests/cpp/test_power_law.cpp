@@ -1,115 +1,101 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <vector>
 
 #include "mcal/power_law.hpp"
 
+using mcal::CurveParameters;
 using mcal::Form;
 
 namespace {
 
-// Two points of weight and two of filling.
+// Two points of weight, the others filling.
 struct Fixture {
   std::vector<double> memory = std::vector<double>(mcal::kPointArrays * mcal::kLanes);
   mcal::Points points = mcal::Points::in(memory.data(), mcal::kLanes);
 
-  Fixture() {
-    const double size[] = {0.03, 0.4, 1.0, 1.0};
-    const double wrong[] = {310.0, 75.5, 0.0, 0.0};
-    const double trials[] = {500.0, 400.0, 300.0, 0.0};
-    for (int i = 0; i < 4; ++i) {
+  explicit Fixture(bool logarithms = false) {
+    std::fill_n(points.size, mcal::kLanes, 1.0);
+    const double size[] = {0.03, 0.4};
+    const double wrong[] = {310.0, 75.5};
+    const double trials[] = {500.0, 400.0};
+    for (int i = 0; i < 2; ++i) {
       points.size[i] = size[i];
       points.log_size[i] = std::log(size[i]);
-      points.wrong[i] = wrong[i];
+      points.wrong[i] = logarithms ? std::log(wrong[i] / trials[i]) : wrong[i];
       points.trials[i] = trials[i];
     }
   }
 };
 
-double log_u(Form form, const double* x, double size) {
-  const double p = std::pow(size, -x[1]);
+double log_u(Form form, const CurveParameters& x, double size) {
+  const double p = std::pow(size, -x.gamma);
   switch (form) {
     case Form::truncated:
-      return x[0] + std::log(p) - x[2] * size;
+      return x.level + std::log(p) - x.third * size;
     case Form::floor:
-      return x[0] + std::log((1.0 - x[2]) * p + x[2]);
+      return x.level + std::log((1.0 - x.third) * p + x.third);
     default:
-      return x[0] + std::log(p);
+      return x.level + std::log(p);
   }
 }
 
-double log_error(double eta, const mcal::Cap& cap) {
-  if (std::isinf(cap.log_chance)) return eta;
-  return -std::log(std::exp(-cap.order * eta) + std::exp(-cap.order * cap.log_chance)) / cap.order;
+double log_error(double eta, double chance, double order) {
+  if (std::isinf(chance)) return eta;
+  return -std::log(std::exp(-order * eta) + std::pow(chance, -order)) / order;
 }
+
+double value(Form form, bool binomial, double chance, const CurveParameters& x,
+             const mcal::Points& p) {
+  double sum = 0.0;
+  for (int i = 0; i < 2; ++i) {
+    const double log_e =
+        log_error(log_u(form, x, p.size[i]), chance, form == Form::plateau ? 1.0 : 8.0);
+    const double w = p.wrong[i], t = p.trials[i];
+    sum += binomial ? -w * log_e - (t - w) * std::log1p(-std::exp(log_e))
+                    : 0.5 * t * (log_e - w) * (log_e - w);
+  }
+  return sum;
+}
+
+double& part(CurveParameters& x, int j) { return j == 0 ? x.level : j == 1 ? x.gamma : x.third; }
+
+constexpr double kNone = std::numeric_limits<double>::infinity();
 
 }  // namespace
 
-TEST_CASE("predictors and their derivatives, at every SIMD level") {
-  const double x[] = {-2.0, 0.7, 0.2};
+TEST_CASE("sums over the points and their derivatives, at every SIMD level") {
+  const int upper[3][3] = {{0, 1, 2}, {1, 3, 4}, {2, 4, 5}};
   for (const auto level : mcal::supported_simd_levels()) {
     const auto& kernels = mcal::point_kernels(level);
     for (const auto form : {Form::power, Form::truncated, Form::floor, Form::plateau}) {
-      Fixture f;
-      const auto& p = f.points;
-      kernels.predict(form, x[0], x[1], x[2], p);
-      for (int i = 0; i < 4; ++i) {
-        CHECK(p.eta[i] == doctest::Approx(log_u(form, x, p.size[i])).epsilon(1e-14));
-        const double h = 1e-6;
-        for (int j = 1; j < mcal::parameter_count(form); ++j) {
-          double above[] = {x[0], x[1], x[2]}, below[] = {x[0], x[1], x[2]};
-          above[j] += h;
-          below[j] -= h;
-          const double slope =
-              (log_u(form, above, p.size[i]) - log_u(form, below, p.size[i])) / (2 * h);
-          CHECK((j == 1 ? p.d_gamma : p.d_third)[i] == doctest::Approx(slope).epsilon(1e-7));
-        }
-      }
-      if (form != Form::floor) continue;
-      Fixture above, below;
-      kernels.predict(form, x[0], x[1] + 1e-6, x[2], above.points);
-      kernels.predict(form, x[0], x[1] - 1e-6, x[2], below.points);
-      for (int i = 0; i < 4; ++i) {
-        const double bend = (above.points.d_gamma[i] - below.points.d_gamma[i]) / 2e-6;
-        const double cross = (above.points.d_third[i] - below.points.d_third[i]) / 2e-6;
-        CHECK(p.bend[i] == doctest::Approx(bend).epsilon(1e-6));
-        CHECK(p.cross[i] == doctest::Approx(cross).epsilon(1e-6));
-      }
-    }
-  }
-}
-
-TEST_CASE("objective terms and their derivatives, at every SIMD level") {
-  const double kNone = std::numeric_limits<double>::infinity();
-  for (const auto level : mcal::supported_simd_levels()) {
-    const auto& kernels = mcal::point_kernels(level);
-    for (const mcal::Cap cap :
-         {mcal::Cap{std::log(0.9), 8.0}, mcal::Cap{std::log(0.9), 1.0}, mcal::Cap{kNone, 8.0}}) {
-      for (const double eta : {-30.0, -3.0, -0.2, -0.11}) {
-        Fixture f, above, below;
-        const double h = 1e-5;
-        for (int i = 0; i < 4; ++i) {
-          f.points.eta[i] = eta;
-          above.points.eta[i] = eta + h;
-          below.points.eta[i] = eta - h;
-        }
-        for (const bool binomial : {true, false}) {
-          const auto terms = binomial ? kernels.binomial_terms : kernels.log_terms;
-          terms(cap, f.points);
-          terms(cap, above.points);
-          terms(cap, below.points);
-          const double log_e = log_error(eta, cap);
-          for (int i = 0; i < 4; ++i) {
-            const double w = f.points.wrong[i], t = f.points.trials[i];
-            const double value = binomial ? -w * log_e - (t - w) * std::log1p(-std::exp(log_e))
-                                          : 0.5 * t * (log_e - w) * (log_e - w);
-            CHECK(f.points.value[i] == doctest::Approx(value).epsilon(1e-12));
-            const double slope = (above.points.value[i] - below.points.value[i]) / (2 * h);
-            const double bend = (above.points.slope[i] - below.points.slope[i]) / (2 * h);
-            CHECK(f.points.slope[i] == doctest::Approx(slope).epsilon(1e-5).scale(1.0));
-            CHECK(f.points.curvature[i] == doctest::Approx(bend).epsilon(1e-5).scale(1.0));
+      for (const bool binomial : {true, false}) {
+        for (const double chance : {0.9, 0.5, kNone}) {
+          if (std::isinf(chance) && (binomial || form == Form::plateau)) continue;
+          for (const double height : {-12.0, -3.0, -1.2, -0.2}) {
+            const CurveParameters x{height, 0.3, 0.2};
+            const Fixture f(!binomial);
+            const mcal::Cap cap{chance, std::log(chance)};
+            const auto sums = binomial ? kernels.binomial : kernels.log;
+            const auto at = sums(form, cap, x, f.points);
+            CHECK(at.value == doctest::Approx(value(form, binomial, chance, x, f.points)));
+            for (int j = 0; j < mcal::parameter_count(form); ++j) {
+              constexpr double h = 1e-5;
+              CurveParameters above = x, below = x;
+              part(above, j) += h;
+              part(below, j) -= h;
+              const auto a = sums(form, cap, above, f.points);
+              const auto b = sums(form, cap, below, f.points);
+              const double slope = (a.value - b.value) / (2 * h);
+              CHECK(at.gradient[j] == doctest::Approx(slope).epsilon(1e-5).scale(1.0));
+              for (int k = 0; k < mcal::parameter_count(form); ++k) {
+                const double bend = (a.gradient[k] - b.gradient[k]) / (2 * h);
+                CHECK(at.hessian[upper[j][k]] == doctest::Approx(bend).epsilon(1e-5).scale(1.0));
+              }
+            }
           }
         }
       }
@@ -119,11 +105,38 @@ TEST_CASE("objective terms and their derivatives, at every SIMD level") {
 
 TEST_CASE("far above chance the error is chance") {
   for (const auto level : mcal::supported_simd_levels()) {
-    Fixture f;
-    for (int i = 0; i < 4; ++i) f.points.eta[i] = 1e4;
-    mcal::point_kernels(level).binomial_terms({std::log(0.9), 8.0}, f.points);
-    CHECK(f.points.value[0] ==
-          doctest::Approx(-310.0 * std::log(0.9) - 190.0 * std::log(0.1)).epsilon(1e-12));
-    CHECK(f.points.slope[0] == doctest::Approx(0.0));
+    const Fixture f;
+    for (const auto form : {Form::power, Form::plateau}) {
+      const auto at = mcal::point_kernels(level).binomial(form, {0.9, std::log(0.9)},
+                                                          {1e4, 0.3, 0.0}, f.points);
+      const double flat = -385.5 * std::log(0.9) - 514.5 * std::log(0.1);
+      CHECK(at.value == doctest::Approx(flat).epsilon(1e-12));
+      CHECK(at.gradient[0] == doctest::Approx(0.0));
+    }
+  }
+}
+
+TEST_CASE("a scan for a floor gives the least squares of each gamma") {
+  for (const auto level : mcal::supported_simd_levels()) {
+    const Fixture f(true);
+    const mcal::Points& p = f.points;
+    for (int i = 0; i < 2; ++i) {
+      p.target[i] = -0.5 - i;
+      p.weight[i] = 3.0 + i;
+    }
+    const auto scan = mcal::point_kernels(level).floor_scan(-1.5, 0.4, 0.25, p);
+    for (int k = 0; k < mcal::FloorScan::kSize; ++k) {
+      double aa = 0.0, ac = 0.0, az = 0.0;
+      for (int i = 0; i < 2; ++i) {
+        const double v = std::pow(p.size[i], -0.4);
+        const double a = std::pow(p.size[i], -0.4 - 0.25 * k) / v;
+        aa += p.weight[i] * a * a;
+        ac += p.weight[i] * a / v;
+        az += p.weight[i] * a * (1.0 + p.target[i] + 1.5 - std::log(v));
+      }
+      CHECK(scan.aa[k] == doctest::Approx(aa));
+      CHECK(scan.ac[k] == doctest::Approx(ac));
+      CHECK(scan.az[k] == doctest::Approx(az));
+    }
   }
 }

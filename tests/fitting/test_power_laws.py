@@ -16,8 +16,9 @@ TESTED = np.full(6, 500.0)
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("objective", ["binomial", "log"])
 def test_optimum_is_scipy_s(form: Form, objective: Objective) -> None:
+    """1,000 random problems over all forms and objectives."""
     rng = np.random.default_rng(0)
-    problems = [fit_oracle.random_problem(rng, form, objective) for _ in range(50)]
+    problems = [fit_oracle.random_problem(rng, form, objective) for _ in range(125)]
     gaps = np.array([fit_oracle.relative_gap(p, objective) for p in problems])
     at_our_parameters, reported = gaps.T
     assert np.max(at_our_parameters) <= 1e-6
@@ -26,6 +27,15 @@ def test_optimum_is_scipy_s(form: Form, objective: Objective) -> None:
     # A valley without priors can hold several minima; ours may be lower.
     if objective == "binomial":
         assert np.min(at_our_parameters) >= -1e-6
+
+
+@pytest.mark.parametrize("objective", ["binomial", "log"])
+def test_a_curve_that_leaves_chance_suddenly_has_a_steep_floor_fit(objective: Objective) -> None:
+    """The regression that fits start from sees no more than a slow fall there."""
+    wrong = np.array([250.0, 251.0, 249.0, 60.0, 12.0, 11.0])
+    p = fit_oracle.Problem("floor", 2, N, wrong, TESTED)
+    gap, _ = fit_oracle.relative_gap(p, objective)
+    assert gap <= 1e-6
 
 
 @pytest.mark.parametrize("form", FORMS)

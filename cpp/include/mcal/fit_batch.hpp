@@ -49,7 +49,7 @@ struct FitOutput {
   double* objective;              // (rows,) as above
   double* deviance;               // (rows,) twice the objective without penalties
   FitStatus* status;              // (rows,)
-  std::int32_t* iterations;       // (rows,) evaluations
+  std::int32_t* iterations;       // (rows,) evaluations, of all starts
 };
 
 // Parallel over rows; the same bits at any number of threads. No allocation while solving.

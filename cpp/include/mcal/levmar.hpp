@@ -51,21 +51,18 @@ struct LevmarResult {
 // Solves a x = b for a symmetric positive definite `a`, in place; false when it is not.
 template <int P>
 bool cholesky_solve(std::array<Vector<P>, P>& a, Vector<P>& b) {
-  Vector<P> inverse;
+  Vector<P> inverse;  // of D in a = L D L^T; a[i][j] becomes L[i][j] D[j], so no square roots
   for (int j = 0; j < P; ++j) {
     double d = a[j][j];
-    for (int k = 0; k < j; ++k) d -= a[j][k] * a[j][k];
+    for (int k = 0; k < j; ++k) d -= a[j][k] * a[j][k] * inverse[k];
     if (!(d > 1e-14 * std::abs(a[j][j]))) return false;
-    inverse[j] = 1.0 / std::sqrt(d);
+    inverse[j] = 1.0 / d;
     for (int i = j + 1; i < P; ++i) {
-      double sum = a[i][j];
-      for (int k = 0; k < j; ++k) sum -= a[i][k] * a[j][k];
-      a[i][j] = sum * inverse[j];
+      for (int k = 0; k < j; ++k) a[i][j] -= a[i][k] * a[j][k] * inverse[k];
     }
   }
   for (int i = 0; i < P; ++i) {
-    for (int k = 0; k < i; ++k) b[i] -= a[i][k] * b[k];
-    b[i] *= inverse[i];
+    for (int k = 0; k < i; ++k) b[i] -= a[i][k] * inverse[k] * b[k];
   }
   for (int i = P - 1; i >= 0; --i) {
     for (int k = i + 1; k < P; ++k) b[i] -= a[k][i] * b[k];

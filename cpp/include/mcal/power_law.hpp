@@ -35,55 +35,72 @@ constexpr int parameter_count(Form form) {
   return form == Form::truncated || form == Form::floor ? 3 : 2;
 }
 
-// The soft cap e = (u^-order + chance^-order)^(-1/order); an infinite log_chance is no cap.
+// The soft cap at `chance`, of the form's own order; infinite: none.
 struct Cap {
+  double chance = std::numeric_limits<double>::infinity();
   double log_chance = std::numeric_limits<double>::infinity();
-  double order = 8.0;
 };
 
 // Arrays of one row, one entry a point, `n` of them: a multiple of kLanes, filled up with points
-// of no weight. The kernels below write the lines marked "out".
-inline constexpr Index kLanes = 4;
-inline constexpr int kPointArrays = 13;
+// of no weight and size 1. The kernels below write the lines marked "out".
+inline constexpr Index kLanes = 12;
+inline constexpr int kPointArrays = 10;
 
 struct Points {
   Index n = 0;
-  double* log_size;   // L = log(n_train / n_max) <= 0
-  double* size;       // n_train / n_max
-  double* wrong;      // binomial: wrong items; log: log(wrong / n_test)
-  double* trials;     // binomial: items tested; log: weight
-  double* eta;        // out: log u
-  double* d_gamma;    // out: d eta / d gamma
-  double* d_third;    // out: d eta / d third
-  double* bend;       // out, floor only: d2 eta / d gamma2
-  double* cross;      // out, floor only: d2 eta / d gamma d third, while d third2 = -d_third^2
-  double* value;      // out: the point's share of the objective
-  double* slope;      // out: d value / d eta
-  double* curvature;  // out: d2 value / d eta2
-  double* target;     // out of start_*: where eta would meet the point
+  double* log_size;    // L = log(n_train / n_max) <= 0
+  double* size;        // n_train / n_max
+  double* wrong;       // binomial: wrong items; log: log(wrong / n_test)
+  double* trials;      // binomial: items tested; log: weight
+  double* target;      // out of *_start: the log u that would meet the point
+  double* weight;      // out of *_start: d2 value / d (log u)2 there
+  double* scratch[4];  // of floor_scan
 
   // Lays the arrays out in `memory`, kPointArrays * n doubles.
   static Points in(double* memory, Index n);
 };
 
+struct CurveParameters {
+  double level, gamma, third;  // forms of two parameters ignore the third
+};
+
+// A sum over the points with its gradient and the upper triangle of its Hessian, row by row. Of
+// forms of two parameters what belongs to the third is 0.
+struct PointSums {
+  double value;
+  double gradient[3];
+  double hessian[6];
+};
+
+// Coefficients of quadratics in (a, c): aa a^2/2 + ac a c + cc c^2/2 - az a - cz c.
+struct FloorScan {
+  static constexpr int kSize = 8;
+  double aa[kSize], ac[kSize], az[kSize];
+  double cc, cz;
+};
+
 // The work on a row's points, compiled once per SIMD level; every level gives the same bits.
 struct PointKernels {
-  // eta and its derivatives; `third` is ignored by forms of two parameters.
-  void (*predict)(Form form, double level, double gamma, double third, const Points& points);
-
   // value = -(w log e + (t - w) log(1 - e)): minus the log-likelihood of w wrong in t trials.
-  void (*binomial_terms)(const Cap& cap, const Points& points);
+  PointSums (*binomial)(Form form, const Cap& cap, const CurveParameters& x, const Points& points);
 
   // value = weight (log e - y)^2 / 2.
-  void (*log_terms)(const Cap& cap, const Points& points);
+  PointSums (*log)(Form form, const Cap& cap, const CurveParameters& x, const Points& points);
 
-  // target: eta at the observed share of wrong items, moved inside (0, chance) by half an item
-  // for the sake of a starting point only; curvature: its weight there. value: the log-likelihood
-  // of the saturated model, in which every e is the observed share.
-  void (*binomial_start)(const Cap& cap, const Points& points);
+  // target: log u at the observed share of wrong items, moved inside (0, chance) by half an item
+  // for the sake of a starting point only. Returns the regression of the targets on (1, -L, -n),
+  // linearised at x; but its value is the log-likelihood of the saturated model, in which every e
+  // is the observed share.
+  PointSums (*binomial_start)(Form form, const Cap& cap, const CurveParameters& x,
+                              const Points& points);
 
   // The same for log residuals, where the saturated model is worth 0.
-  void (*log_start)(const Cap& cap, const Points& points);
+  PointSums (*log_start)(Form form, const Cap& cap, const CurveParameters& x, const Points& points);
+
+  // With v = e^(level - gamma L) a power law near the targets, log u is v's log plus u/v - 1 to
+  // first order, and sum weight (log u - target)^2 / 2 is, but for a constant, a quadratic in a
+  // and c where u = e^level (a e^(-(gamma + k step) L) + c). Returns it for k = 0, 1, ...
+  FloorScan (*floor_scan)(double level, double gamma, double step, const Points& points);
 };
 
 const PointKernels& point_kernels(SimdLevel level);

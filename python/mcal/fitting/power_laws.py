@@ -78,7 +78,7 @@ class PowerLawFits:
     status: npt.NDArray[np.int32]  # (rows,) of FitStatus
     objective: FloatArray  # (rows,) what was minimised, see fit_power_laws
     deviance: FloatArray  # (rows,) twice the objective without the priors
-    n_iterations: npt.NDArray[np.int32]  # (rows,) evaluations of the objective
+    n_iterations: npt.NDArray[np.int32]  # (rows,) evaluations of the objective, all starts
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -196,10 +196,11 @@ def fit_power_laws(
     -----
     Levenberg-Marquardt with exact second derivatives and bounds, from a weighted log-log
     regression: a local minimum, in practice the global one. A row of 10 points takes about 4
-    evaluations; one core with AVX2 spent 1.5 microseconds on it for the binomial power, 1.6 for
-    the truncated, 2.2 for the floor and 1.3 for the plateau; with log residuals 0.5, 0.6, 8 and
-    0.8. The log floor is solved twice, from a small and a large floor, because without priors
-    each can have a minimum. benchmarks/bench_fit.py measures.
+    evaluations; one core with AVX2 spent 1.3 microseconds on it for the binomial power, 1.5 for
+    the truncated, 1.8 for the floor and 1.0 for the plateau; with log residuals 0.5, 0.6, 1.2 and
+    1.0. A floor, which can have several minima, starts from a scan over gamma (log), and from more
+    points where errors reach 0.95 E0: capped log floors then take tens of evaluations.
+    benchmarks/bench_fit.py measures.
     Rows go to all threads with the same result on any number of them.
     """
     form = choice(form, "form", FORMS)
