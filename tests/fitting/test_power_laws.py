@@ -30,10 +30,12 @@ def test_optimum_is_scipy_s(form: Form, objective: Objective) -> None:
 
 
 @pytest.mark.parametrize("objective", ["binomial", "log"])
-def test_a_curve_that_leaves_chance_suddenly_has_a_steep_floor_fit(objective: Objective) -> None:
+def test_a_curve_that_leaves_chance_late_has_a_steep_floor_fit(objective: Objective) -> None:
     """The regression that fits start from sees no more than a slow fall there."""
-    wrong = np.array([250.0, 251.0, 249.0, 60.0, 12.0, 11.0])
-    p = fit_oracle.Problem("floor", 2, N, wrong, TESTED)
+    n = np.array([2212.0, 5601.0, 8889.0, 8959.0, 9863.0, 14794.0, 16685.0, 19870.0])
+    wrong = np.array([706.0, 1432.0, 1302.0, 974.0, 780.0, 177.0, 504.0, 448.0])
+    tested = np.array([1498.0, 2909.0, 2631.0, 1935.0, 1565.0, 341.0, 972.0, 926.0])
+    p = fit_oracle.Problem("floor", 2, n, wrong, tested)
     gap, _ = fit_oracle.relative_gap(p, objective)
     assert gap <= 1e-6
 
