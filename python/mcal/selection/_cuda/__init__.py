@@ -1,0 +1,1 @@
+"""The CUDA engine: what the kernels of ``cuda/`` need around them."""

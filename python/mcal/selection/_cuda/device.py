@@ -1,0 +1,70 @@
+"""The one door to a GPU: everything else of the engine sees a ``Device``."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+
+__all__ = ["Device"]
+
+
+class Device(Protocol):
+    """What the engine's orchestration asks of a GPU.
+
+    ``xp`` is CuPy, or NumPy with emulated kernels; it is used for allocation, slicing and simple
+    elementwise work only. Arrays below are arrays of ``xp``. bfloat16 arrays travel as ``uint16``
+    beside the word "bfloat16". Everything runs in order on one stream, save within ``copy_stream``.
+    """
+
+    xp: Any
+    n_multiprocessors: int
+    max_shared_bytes: int  # a block may ask for, static shared memory included
+
+    def free_bytes(self) -> int:
+        """Device memory that can still be allocated."""
+        ...
+
+    def launch(
+        self,
+        kernel: str,
+        grid: int | tuple[int, ...],
+        block: int,
+        args: tuple[Any, ...],
+        *,
+        shared_bytes: int = 0,
+        cooperative: bool = False,
+    ) -> None:
+        """Start a kernel of ``cuda/`` on the current stream.
+
+        ``args`` are arrays, whose address is passed, and NumPy scalars of exactly the parameter's
+        C type: ``np.int64(n)``, ``np.float32(0.5)``. The grid has at least one block.
+        """
+        ...
+
+    def resident_blocks(self, kernel: str, block: int, shared_bytes: int = 0) -> int:
+        """How many blocks fit on the device at once: the most a cooperative launch can have."""
+        ...
+
+    def multiply(self, a: Any, b: Any, out: Any, *, dtype: str) -> None:
+        """Write ``a @ b.T`` to ``out``, (n, d) by (m, d) to (n, m), on tensor cores.
+
+        ``dtype`` "float32" rounds or truncates the inputs to TF32; "float16" and "bfloat16" are
+        taken as they are. Sums and ``out`` are float32.
+        """
+        ...
+
+    def copy_stream(self) -> AbstractContextManager[None]:
+        """Within it, ``upload`` runs beside the launches made outside it.
+
+        What was launched before it began is done before its uploads, and its uploads are done
+        before what is launched after it ends.
+        """
+        ...
+
+    def upload(self, host: Any, out: Any) -> None:
+        """Copy a NumPy array (pinned, pageable or a memory map) to ``out``."""
+        ...
+
+    def synchronize(self) -> None:
+        """Wait until everything started so far is done."""
+        ...

@@ -1,0 +1,30 @@
+// Half precision: the type and its conversions, nothing else.
+#pragma once
+
+#include "cuda_emulator.hpp"
+
+struct __half {
+  unsigned short bits;
+};
+struct __align__(4) __half2 {
+  __half x, y;
+};
+using half = __half;
+
+inline __half __ushort_as_half(unsigned short bits) { return {bits}; }
+inline unsigned short __half_as_ushort(__half a) { return a.bits; }
+inline float __half2float(__half a) {
+  _Float16 value;
+  std::memcpy(&value, &a, sizeof(value));
+  return static_cast<float>(value);
+}
+inline __half __float2half_rn(float a) {
+  const auto value = static_cast<_Float16>(a);
+  __half result;
+  std::memcpy(&result, &value, sizeof(result));
+  return result;
+}
+inline __half __float2half(float a) { return __float2half_rn(a); }
+inline float2 __half22float2(__half2 a) { return {__half2float(a.x), __half2float(a.y)}; }
+inline float __low2float(__half2 a) { return __half2float(a.x); }
+inline float __high2float(__half2 a) { return __half2float(a.y); }
