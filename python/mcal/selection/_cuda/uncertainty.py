@@ -1,0 +1,137 @@
+"""Label, deficit, entropy and least confidence on a GPU."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..uncertainty import ScoreKind
+from .device import Device
+
+__all__ = ["uncertainty"]
+
+THREADS = 256
+WARP = 32
+VECTOR_BYTES = 16
+# Rows that few warps could share are given to whole blocks from this many pieces on.
+PIECES_FOR_A_BLOCK = 4
+WARPS_PER_MULTIPROCESSOR = 32
+NO_ROW = np.iinfo(np.int64).max
+# A copy of scores whose rows are not contiguous is made for so many bytes of rows at a time.
+COPIED_BYTES = 1 << 28
+SUM_TOLERANCE = {"float32": 0.001, "float16": 0.001, "bfloat16": 0.005}
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """How a launch is cut; the words of ``cuda/uncertainty.cu``."""
+
+    vectors: int  # in a lane's registers, 4 or 8
+    lanes: int  # that share a row, a power of two
+    rounds: int  # rows after each other, at most ``lanes``
+    block_a_row: bool
+    grid: int
+
+
+def uncertainty(
+    device: Device, scores: Any, dtype: str, kind: ScoreKind
+) -> tuple[Any, Any, Any, Any]:
+    """What ``mcal.uncertainty`` returns, as arrays of the device.
+
+    ``scores`` (N, C) is an array of ``device.xp`` with any strides; its elements are what ``dtype``
+    says, "float32", "float16" or, in a ``uint16`` array, "bfloat16". The numbers are within 4e-6 of
+    the exact ones, relative, and equal rows give equal bits wherever they stand, unless their
+    16-byte boundaries lie differently. Probabilities' sums may be 0.001 off, in bfloat16 0.005.
+    """
+    rows, cols = scores.shape
+    if rows < 1 or cols < 2 or cols > 1 << 30:
+        raise ValueError(
+            f"scores: expected shape (N >= 1, 2 <= C <= 2^30), found shape {tuple(scores.shape)}"
+        )
+    xp = device.xp
+    out = (
+        xp.empty(rows, np.int64),
+        xp.empty(rows, np.float64),
+        xp.empty(rows, np.float64),
+        xp.empty(rows, np.float64),
+    )
+    first_bad_row = xp.full(1, NO_ROW, np.int64)
+    size = scores.dtype.itemsize
+    contiguous_rows = scores.strides[1] == size and scores.strides[0] % size == 0
+    at_once = rows if contiguous_rows else max(1, COPIED_BYTES // (cols * size))
+    for start in range(0, rows, at_once):
+        part = slice(start, min(start + at_once, rows))
+        taken = scores[part] if contiguous_rows else xp.ascontiguousarray(scores[part])
+        _launch(device, taken, dtype, kind, [o[part] for o in out], first_bad_row)
+        bad = int(first_bad_row[0])
+        if bad != NO_ROW:
+            raise ValueError(_complaint(taken[bad], dtype, kind, start + bad))
+    return out
+
+
+def _launch(
+    device: Device, scores: Any, dtype: str, kind: ScoreKind, out: list[Any], first_bad_row: Any
+) -> None:
+    rows, cols = scores.shape
+    size = scores.dtype.itemsize
+    row_stride = scores.strides[0] // size
+    plan = _plan(rows, cols, size, row_stride, device.n_multiprocessors)
+    device.launch(
+        f"uncertainty_{dtype}_{kind}_{plan.vectors}",
+        plan.grid,
+        THREADS,
+        (
+            scores,
+            np.int64(rows),
+            np.int32(cols),
+            np.int64(row_stride),
+            np.int32(plan.lanes),
+            np.int32(plan.rounds),
+            np.int32(plan.block_a_row),
+            *out,
+            first_bad_row,
+        ),
+    )
+
+
+def _plan(rows: int, cols: int, size: int, row_stride: int, n_multiprocessors: int) -> _Plan:
+    per_vector = VECTOR_BYTES // size
+    # A row that starts anywhere between two boundaries may touch one vector more.
+    aligned = row_stride % per_vector == 0
+    n_vectors = math.ceil((cols + (0 if aligned else per_vector - 1)) / per_vector)
+    vectors = 4 if n_vectors <= 4 * WARP else 8
+    lanes = min(WARP, _power_of_two(math.ceil(n_vectors / vectors)))
+    warps_wanted = n_multiprocessors * WARPS_PER_MULTIPROCESSOR
+    warps = THREADS // WARP
+    pieces = math.ceil(n_vectors / (vectors * lanes))
+    block_a_row = pieces >= PIECES_FOR_A_BLOCK
+    rows_at_once = WARP // lanes * (1 if block_a_row else warps)  # of a block
+    units = math.ceil(rows * (warps if block_a_row else 1) * lanes / WARP)
+    rounds = max(1, min(lanes, units // warps_wanted))
+    return _Plan(vectors, lanes, rounds, block_a_row, math.ceil(rows / (rows_at_once * rounds)))
+
+
+def _power_of_two(n: int) -> int:
+    return 1 << (n - 1).bit_length()
+
+
+def _complaint(row: Any, dtype: str, kind: ScoreKind, i: int) -> str:
+    """The words of ``cpp/src/uncertainty.cpp`` about row i."""
+    host = np.array(row.tolist(), row.dtype)
+    if dtype == "bfloat16":
+        host = (host.astype(np.uint32) << 16).view(np.float32)
+    values = host.astype(np.float64)
+    if kind == "logits":
+        expected, allowed = "finite logits", np.isfinite(values)
+    else:
+        expected = f"probabilities >= 0 whose rows sum to 1 within {SUM_TOLERANCE[dtype]}"
+        allowed = np.isfinite(values) & (values >= 0)
+    wrong = np.flatnonzero(~allowed)
+    if wrong.size:
+        found = f"{values[wrong[0]]:g} in row {i}, class {wrong[0]}"
+    else:
+        found = f"sum {values.sum():g} in row {i}"
+    return f"scores: expected {expected}, found {found}"
