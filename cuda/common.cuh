@@ -4,6 +4,8 @@
 #include <cuda_bf16.h>
 #include <cuda_fp16.h>
 
+extern __shared__ __align__(16) unsigned char dynamic_shared[];
+
 constexpr unsigned all_lanes = 0xffffffffU;
 constexpr int warp_lanes = 32;
 

@@ -46,6 +46,8 @@ struct Thread {
 struct Block {
   uint3 index{};
   std::vector<Thread> threads;
+  std::vector<unsigned> at_warp;  // of each warp, the lanes that wait in a warp function
+  const Thread* first_at_barrier = nullptr;
   std::size_t n_waiting = 0, n_done = 0;
   std::vector<unsigned char> static_shared, shared;  // while another block has the processor
 };
@@ -111,12 +113,11 @@ class Scheduler {
     Thread& me = *thread_;
     if (block_->n_done > 0)
       fail("waits at a barrier after a thread of the block has returned", site);
-    for (const Thread& other : block_->threads) {
-      if (other.state == State::at_barrier &&
-          (other.site.line != site.line || other.barrier_op != op)) {
-        fail("waits at one barrier, others of the block at that of line %d", site, other.site.line);
-      }
-      if (other.state == State::at_barrier) break;  // they are all at one line
+    if (block_->n_waiting == 0) {
+      block_->first_at_barrier = &me;
+    } else if (const Thread& first = *block_->first_at_barrier;
+               first.site.line != site.line || first.barrier_op != op) {
+      fail("waits at one barrier, others of the block at that of line %d", site, first.site.line);
     }
     me.barrier_op = op;
     me.predicate = predicate;
@@ -180,6 +181,7 @@ class Scheduler {
     block.static_shared.assign(shared_.size - sizeof(dynamic_shared), garbage);
     block.shared.assign(launch_.shared_bytes + watched_bytes, garbage);
     block.threads.resize(std::size_t{size.x} * size.y * size.z);
+    block.at_warp.assign((block.threads.size() + warp_size - 1) / warp_size, 0);
     unsigned i = 0;
     for (Thread& thread : block.threads) {
       thread.index = {i % size.x, i / size.x % size.y, i / size.x / size.y};
@@ -222,8 +224,7 @@ class Scheduler {
 
   // Until no thread of the block can go on. Whether one did anything but wake up and sleep again.
   bool run_block() {
-    std::vector<std::size_t> order(block_->threads.size());
-    std::iota(order.begin(), order.end(), std::size_t{0});
+    const std::size_t n = block_->threads.size();
     bool progress = false, again = true;
     for (Thread& thread : block_->threads) {
       if (thread.state == State::asleep) thread.state = State::ready;
@@ -231,8 +232,10 @@ class Scheduler {
     ::blockIdx = block_->index;
     while (again) {
       again = false;
-      std::shuffle(order.begin(), order.end(), random_);
-      for (const std::size_t i : order) {
+      // Every step-th thread, around and around, comes by all of them, and costs no shuffling.
+      std::size_t i = random_() % n, step = 1 + random_() % n;
+      while (std::gcd(step, n) != 1) ++step;
+      for (std::size_t visited = 0; visited < n; ++visited, i = (i + step) % n) {
         Thread& thread = block_->threads[i];
         if (thread.state != State::ready) continue;
         thread_ = &thread;
@@ -296,33 +299,42 @@ class Scheduler {
   // Completes the warp function that this thread waits at, if it is the last to come.
   void meet_warp() {
     const Thread& me = *thread_;
-    const std::size_t first = static_cast<std::size_t>(thread_ - block_->threads.data()) - lane();
-    bool all_here = true;
-    for (unsigned i = 0; i < warp_size; ++i) {
-      if ((me.mask >> i & 1) == 0) continue;
-      if (first + i >= block_->threads.size()) fail("names a lane that is not there", me.site);
-      const Thread& other = block_->threads[first + i];
-      if (other.state == State::done) fail("waits for a lane that has returned", me.site);
-      if (other.state == State::at_barrier) fail("waits for a lane that is at a barrier", me.site);
-      if (other.state != State::at_warp) {
-        all_here = false;
-      } else if (other.site.line != me.site.line || other.mask != me.mask ||
-                 other.warp_op != me.warp_op) {
-        fail("waits for a lane that is at line %d, or there with another mask", me.site,
-             other.site.line);
-      }
+    const auto number = static_cast<std::size_t>(thread_ - block_->threads.data());
+    Thread* lanes = thread_ - number % warp_size;
+    unsigned& waiting = block_->at_warp[number / warp_size];
+    if (const unsigned others = waiting & me.mask; others == 0) {
+      check_mask(lanes);
+    } else if (const Thread& other = lanes[__builtin_ctz(others)];
+               other.site.line != me.site.line || other.mask != me.mask ||
+               other.warp_op != me.warp_op) {
+      fail("waits for a lane that is at line %d, or there with another mask", me.site,
+           other.site.line);
     }
-    if (!all_here) return;
-    Thread* lanes = block_->threads.data() + first;
+    waiting |= 1U << number % warp_size;
+    if ((waiting & me.mask) != me.mask) return;
+    waiting &= ~me.mask;
     unsigned ballot = 0;
     for (unsigned i = 0; i < warp_size; ++i) {
-      if (me.mask >> i & 1) ballot |= (lanes[i].value != 0 ? 1U : 0U) << i;
+      if ((me.mask >> i & 1) != 0 && lanes[i].value != 0) ballot |= 1U << i;
     }
-    const unsigned mask = me.mask;
     for (unsigned i = 0; i < warp_size; ++i) {
-      if ((mask >> i & 1) == 0) continue;
+      if ((me.mask >> i & 1) == 0) continue;
       lanes[i].result = result_of(lanes, i, ballot);
       lanes[i].state = State::ready;
+    }
+  }
+
+  // By the first to come; who leaves later is found when no thread goes on.
+  void check_mask(const Thread* lanes) {
+    const Thread& me = *thread_;
+    const Thread* end = block_->threads.data() + block_->threads.size();
+    for (unsigned i = 0; i < warp_size; ++i) {
+      if ((me.mask >> i & 1) == 0) continue;
+      if (lanes + i >= end) fail("names a lane that is not there", me.site);
+      if (lanes[i].state == State::done) fail("waits for a lane that has returned", me.site);
+      if (lanes[i].state == State::at_barrier) {
+        fail("waits for a lane that is at a barrier", me.site);
+      }
     }
   }
 
