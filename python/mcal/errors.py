@@ -4,6 +4,7 @@ __all__ = [
     "AnnotatorError",
     "CampaignBusyError",
     "ClassifierError",
+    "DeviceError",
     "ExportError",
     "McalError",
     "MissingExtraError",
@@ -35,6 +36,10 @@ class ClassifierError(McalError):
 
 class ExportError(McalError):
     """A labelled pool cannot be written to a file."""
+
+
+class DeviceError(McalError):
+    """A CUDA device is missing, or has too little memory."""
 
 
 class StoreError(McalError):

@@ -54,15 +54,26 @@ class Device(Protocol):
         ...
 
     def copy_stream(self) -> AbstractContextManager[None]:
-        """Within it, ``upload`` runs beside the launches made outside it.
+        """Within it, uploads go to a stream of their own, and so do ``record`` and ``wait``.
 
-        What was launched before it began is done before its uploads, and its uploads are done
-        before what is launched after it ends.
+        That stream and the one of the launches outside are in no order but for what is waited for.
         """
+        ...
+
+    def record(self) -> Any:
+        """A mark behind everything started so far on the stream in use."""
+        ...
+
+    def wait(self, mark: Any) -> None:
+        """Let what is started from now on, on the stream in use, begin after the mark."""
         ...
 
     def upload(self, host: Any, out: Any) -> None:
         """Copy a NumPy array (pinned, pageable or a memory map) to ``out``."""
+        ...
+
+    def download(self, array: Any) -> Any:
+        """A NumPy array with what ``array`` holds when all that was started so far is done."""
         ...
 
     def synchronize(self) -> None:
