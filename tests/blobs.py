@@ -58,6 +58,7 @@ class NearestMeanModel:
         indices: IndexArray,
         *,
         embeddings: bool = False,
+        on_device: bool = False,
         progress: Progress = no_progress,
     ) -> Scores:
         x = pool.read(indices).astype(np.float64)

@@ -21,21 +21,25 @@ MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "settings": set(),
     "config": VALUES | {"settings"},
+    "cuda": VALUES,
     **{room: VALUES | {"_core"} for room in NUMBERS},
+    "selection": VALUES | {"_core", "cuda"},
     **{room: VALUES | {"settings"} for room in EFFECTS},
     "pools": VALUES | {"settings", "_core"},  # how many threads to decode in
     "store": VALUES | {"settings", "the package"},
     "testing": VALUES,
     "export": VALUES | {"store"},
-    "campaign": VALUES | NUMBERS | EFFECTS | {"settings"},
+    "campaign": VALUES | NUMBERS | EFFECTS | {"settings", "cuda"},
     # pools and annotators only to tell people what was found and where their files lie
     "cli": VALUES
-    | {"annotators", "campaign", "config", "export", "pools", "settings", "store", "the package"},
+    | {"annotators", "campaign", "config", "export", "pools", "settings", "store", "the package"}
+    | {"cuda"},  # the doctor
 }
 
 # Every package that is not ours, and the rooms that are its door. NumPy is everywhere.
 DOORS: dict[str, set[str]] = {
     "PIL": {"pools"},
+    "cupy": {"cuda"},
     "filelock": {"store"},
     "pyarrow": {"export"},
     "pydantic": {"config", "settings"},

@@ -133,6 +133,7 @@ class WorldModel:
         indices: IndexArray,
         *,
         embeddings: bool = False,
+        on_device: bool = False,
         progress: Progress = no_progress,
     ) -> Scores:
         predicted, log_odds = self._predictions

@@ -25,7 +25,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -43,6 +43,7 @@ __all__ = [
     "Pool",
     "Progress",
     "Purpose",
+    "ScoreKind",
     "Scores",
     "Source",
     "TrainedModel",
@@ -52,6 +53,7 @@ __all__ = [
 
 IndexArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
+ScoreKind = Literal["logits", "probabilities"]
 
 NO_LABEL = -1
 """A person looked at the item and none of the classes fits. Paid, delivered without a label,
@@ -164,10 +166,14 @@ def no_progress(share: float, words: str) -> None:
 
 @dataclass(frozen=True)
 class Scores:
-    """What a model says about some items, row for row."""
+    """What a model says about some items, row for row.
 
-    logits: npt.NDArray[np.float32]  # (K, C)
-    embeddings: npt.NDArray[np.float32] | None = None  # (K, D), last layer before the logits
+    Arrays of NumPy, or on the model's device in any kind that ``mcal.uncertainty`` and
+    ``mcal.k_center`` take; float32.
+    """
+
+    logits: Any  # (K, C)
+    embeddings: Any | None = None  # (K, D), last layer before the logits
 
 
 class TrainedModel(Protocol):
@@ -179,9 +185,13 @@ class TrainedModel(Protocol):
         indices: IndexArray,
         *,
         embeddings: bool = False,
+        on_device: bool = False,
         progress: Progress = no_progress,
     ) -> Scores:
-        """Logits (K, C), and on request embeddings (K, D), of the items at ``indices``."""
+        """Logits (K, C), and on request embeddings (K, D), of the items at ``indices``.
+
+        ``on_device`` allows a model on a GPU to leave them there; otherwise they are NumPy's.
+        """
         ...
 
     def save(self, path: Path) -> None:

@@ -14,7 +14,9 @@ from mcal.types import no_progress
 def scores_of(world: Blobs, selection: str) -> tuple[Any, ItemScores]:
     indices = np.arange(0, 4000, 3)
     model = NearestMean().train(world.pool, indices[:60], world.truth[indices[:60]], seed=0)
-    return model, score_items(model, world.pool, indices, selection=selection, progress=no_progress)
+    return model, score_items(
+        model, world.pool, indices, selection=selection, engine="cpu", progress=no_progress
+    )
 
 
 @pytest.mark.parametrize("selection", ["margin", "entropy", "least_confidence"])

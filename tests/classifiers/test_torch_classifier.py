@@ -57,6 +57,21 @@ def test_same_seed_same_model_and_nobody_else_s_chance_is_touched(images: Any) -
     assert repr(np.random.get_state()) == numpy_before  # noqa: NPY002
 
 
+def test_the_same_model_whether_items_are_read_or_resident(
+    images: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool, labels = images
+    chosen = np.arange(0, pool.n_pool, 2)
+    classifier = open_quick(pool)
+    resident = classifier.train(pool, chosen, labels[chosen], seed=3)
+    assert classifier.items_of(pool).resident(chosen) is not None
+    monkeypatch.setattr("mcal.classifiers.items.Items.resident", lambda self, indices: None)
+    read = classifier.train(pool, chosen, labels[chosen], seed=3)
+    np.testing.assert_array_equal(
+        read.score(pool, chosen).logits, resident.score(pool, chosen).logits
+    )
+
+
 @pytest.mark.parametrize("n", [1, 2, 3, 33])
 def test_few_labels_and_missing_classes_are_fine(images: Any, n: int) -> None:
     pool, labels = images

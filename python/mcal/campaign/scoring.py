@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
+from ..cuda import open_array, why_no_device
 from ..selection import k_center, largest_k, uncertainty
 from ..types import FloatArray, IndexArray, Pool, Progress, TrainedModel
 
-__all__ = ["ItemScores", "choose_batch", "score_items", "would_be_bought"]
+__all__ = ["ItemScores", "choose_batch", "choose_engine", "score_items", "would_be_bought"]
 
 LOGITS_AT_ONCE = 1 << 25  # values; bounds the memory of a score matrix with many classes
 
@@ -22,10 +24,30 @@ class ItemScores:
     labels: IndexArray  # (K,) the model's class
     deficit: FloatArray  # (K,) 1 - margin, small is sure
     informativeness: FloatArray  # (K,) large is bought first; empty for k_center and random
+    engine: Literal["cpu", "cuda"] = "cpu"  # where selection runs, with what the model says
+
+
+def choose_engine(device: str) -> tuple[Literal["cpu", "cuda"], str]:
+    """Where to select for a model on ``device``, and why.
+
+    On a GPU scores stay there if they can be worked on there; only K indices come back.
+    """
+    if not device.startswith("cuda"):
+        return "cpu", f"the model is on {device}"
+    reason = why_no_device()
+    if reason is not None:
+        return "cpu", reason
+    return "cuda", f"the model is on {device}"
 
 
 def score_items(
-    model: TrainedModel, pool: Pool, indices: IndexArray, *, selection: str, progress: Progress
+    model: TrainedModel,
+    pool: Pool,
+    indices: IndexArray,
+    *,
+    selection: str,
+    engine: Literal["cpu", "cuda"],
+    progress: Progress,
 ) -> ItemScores:
     """Score items and rank them by ``selection``; every margin in ``deficit``."""
     n_classes = len(pool.classes)
@@ -40,13 +62,14 @@ def score_items(
         def report(done: float, words: str, share: float = share, span: float = span) -> None:
             progress(share + span * done, words)
 
-        scores = model.score(pool, indices[rows], progress=report)
+        scores = model.score(pool, indices[rows], on_device=engine == "cuda", progress=report)
         found = uncertainty(scores.logits)
-        labels[rows] = found.label
-        deficit[rows] = found.deficit
+        labels[rows] = open_array(found.label, "label").on_host()
+        deficit[rows] = open_array(found.deficit, "deficit").on_host()
         if informativeness.size:
-            informativeness[rows] = getattr(found, _UNCERTAIN[selection])
-    return ItemScores(indices, labels, deficit, informativeness)
+            name = _UNCERTAIN[selection]
+            informativeness[rows] = open_array(getattr(found, name), name).on_host()
+    return ItemScores(indices, labels, deficit, informativeness, engine)
 
 
 _UNCERTAIN = {
@@ -89,10 +112,14 @@ def choose_batch(
     if selection == "random":
         return np.random.default_rng(seed).permutation(candidates)[:n_buy]
     both = np.concatenate([candidates, centers])
-    embeddings = model.score(pool, both, embeddings=True, progress=progress).embeddings
-    assert embeddings is not None  # asked for
+    on_device = scores.engine == "cuda"
+    said = model.score(pool, both, embeddings=True, on_device=on_device, progress=progress)
     given = np.arange(candidates.size, both.size, dtype=np.int64)
-    return candidates[k_center(embeddings, n_buy, centers=given).positions]
+    # What is too much for the device's memory is on the host, and streamed.
+    assert said.embeddings is not None  # asked for
+    picked = k_center(said.embeddings, n_buy, centers=given, engine=scores.engine).positions
+    chosen: IndexArray = candidates[open_array(picked, "positions").on_host()]
+    return chosen
 
 
 def would_be_bought(scores: ItemScores, bought: IndexArray, others: IndexArray) -> IndexArray:

@@ -29,7 +29,7 @@ from .decide import Decision, Verdict, decide, first_batch_size, smallest_batch
 from .estimate import estimate_plan, n_test_items
 from .facts import Facts
 from .moves import round_of
-from .scoring import choose_batch, would_be_bought
+from .scoring import choose_batch, choose_engine, would_be_bought
 from .training import Trained, Trainer
 
 __all__ = ["OnEvent", "Steps"]
@@ -142,6 +142,10 @@ class Steps:
                 },
             )
         self._trained[name] = trained
+        device = self.classifiers[name].device
+        engine, reason = choose_engine(device)
+        if engine == "cpu" and device != "cpu":
+            self._say("score", f"selection runs on the CPU, not on {device}: {reason}")
         self._say(
             "plan",
             f"round {round_}, {name}: ${predicted_usd:,.2f} in all, "
@@ -218,7 +222,14 @@ class Steps:
 
         def record() -> None:
             self._record(decision, round_, details)
-            self._add_batch(Purpose.TRAIN, round_ + 1, indices, selection, decision.reason)
+            self._add_batch(
+                Purpose.TRAIN,
+                round_ + 1,
+                indices,
+                selection,
+                decision.reason,
+                engine=trained.scores.engine,
+            )
 
         return record
 
@@ -325,14 +336,21 @@ class Steps:
         return np.flatnonzero(np.isin(trained.scores.indices, self.facts.unasked()))
 
     def _add_batch(
-        self, purpose: Purpose, round_: int, indices: IndexArray, selection: str, reason: str
+        self,
+        purpose: Purpose,
+        round_: int,
+        indices: IndexArray,
+        selection: str,
+        reason: str,
+        *,
+        engine: str = "cpu",
     ) -> None:
         self.store.add_batch(
             purpose=purpose,
             round=round_,
             indices=indices,
             selection=selection,
-            engine="cpu",
+            engine=engine,
             price_per_label=self.settings.prices.price_per_label,
             reason=reason,
         )

@@ -12,7 +12,7 @@ from ..errors import ClassifierError
 from ..settings import PriceSettings
 from ..store import Store
 from ..types import Classifier, IndexArray, Pool, Progress, TrainedModel, no_progress
-from .scoring import ItemScores, score_items
+from .scoring import ItemScores, choose_engine, score_items
 
 __all__ = ["Trained", "Trainer"]
 
@@ -131,7 +131,12 @@ class Trainer:
                 model.save(path)
         with _Watch(meter, "score_s", on_score) as watch:
             scores = score_items(
-                model, self._pool, to_score, selection=self._selection, progress=watch.report
+                model,
+                self._pool,
+                to_score,
+                selection=self._selection,
+                engine=choose_engine(classifier.device)[0],
+                progress=watch.report,
             )
         return Trained(classifier.name, round_, model, scores, meter, path)
 

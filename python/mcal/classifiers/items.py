@@ -72,6 +72,10 @@ class Items:
             if ahead is not None:
                 yield ahead.result()
 
+    def resident(self, indices: IndexArray) -> torch.Tensor | None:
+        """All of these items as one tensor, or None while any has still to be read."""
+        return self._take(indices) if self._holds(indices) else None
+
     def normalisation(self) -> Normalisation:
         """Mean and standard deviation of up to 1,000 items spread evenly over the pool."""
         if self._normalisation is None:

@@ -11,6 +11,7 @@ from mcal.types import IndexArray, Progress, Scores
 
 from ._torch import nn, torch
 from .architectures import Network
+from .devices import free_bytes
 from .items import Items, Normalisation
 
 __all__ = ["fold_batch_norms", "score_items"]
@@ -41,13 +42,18 @@ def score_items(
     indices: IndexArray,
     *,
     embeddings: bool,
+    on_device: bool,
     progress: Progress,
 ) -> Scores:
-    """Logits, and on request embeddings, of the items at ``indices``, in their order."""
+    """Logits, and on request embeddings, of the items at ``indices``, in their order.
+
+    ``on_device`` leaves them where the network is, as far as half of the free memory there goes.
+    """
     n = indices.size
     device = network.head.weight.device
-    logits = np.empty((n, network.head.out_features), np.float32)
-    embedded = np.empty((n, network.head.in_features), np.float32) if embeddings else None
+    widths = (network.head.out_features, network.head.in_features * embeddings)
+    stay = on_device and 4 * n * sum(widths) <= free_bytes(device) // 2
+    logits, embedded = (torch.empty((n, w), device=device if stay else "cpu") for w in widths)
     size = max(1, _PIXELS_PER_BLOCK.get(device.type, 400_000) // _pixels(items.item_shape))
     starts = range(0, n, size)
     reported_at = time.monotonic()
@@ -58,14 +64,16 @@ def score_items(
             with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
                 features = network.embed(normalisation.apply(block))
             rows = slice(start, start + len(block))
-            logits[rows] = network.classify(features).cpu().numpy()
-            if embedded is not None:
-                embedded[rows] = features.cpu().numpy()
+            logits[rows] = network.classify(features)
+            if embeddings:
+                embedded[rows] = features
             if time.monotonic() - reported_at >= _REPORT_EVERY_S:
                 reported_at = time.monotonic()
                 progress(rows.stop / n, f"{rows.stop:,} of {n:,} items")
     progress(1.0, f"{n:,} of {n:,} items")
-    return Scores(logits, embedded)
+    if not stay:
+        return Scores(logits.numpy(), embedded.numpy() if embeddings else None)
+    return Scores(logits, embedded if embeddings else None)
 
 
 def _pixels(item_shape: tuple[int, ...]) -> int:

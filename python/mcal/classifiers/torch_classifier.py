@@ -148,11 +148,14 @@ class TorchModel:
         indices: IndexArray,
         *,
         embeddings: bool = False,
+        on_device: bool = False,
         progress: Progress = no_progress,
     ) -> Scores:
         """Logits (K, C) float32, and on request embeddings (K, D) float32, row for row.
 
-        Reads the pool block by block. Raises ``ValueError`` for an index out of range.
+        NumPy arrays; with ``on_device`` tensors on the device that has the network, unless they
+        would take more than half of its free memory. Reads the pool block by block. Raises
+        ``ValueError`` for an index out of range.
         """
         _check_indices(indices, pool)
         return score_items(
@@ -161,6 +164,7 @@ class TorchModel:
             self._normalisation,
             indices,
             embeddings=embeddings,
+            on_device=on_device,
             progress=progress,
         )
 

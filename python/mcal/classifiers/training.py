@@ -34,17 +34,15 @@ def train_network(
     """Train ``network`` where it is, in place, and leave it in evaluation mode."""
     device = network.head.weight.device
     steps = recipe.step_count(indices.size)
-    to_read, to_learn = tee(training_batches(indices.size, recipe.batch_size, steps, seed))
-    blocks = items.blocks(indices[positions] for positions in to_read)
+    schedule = training_batches(indices.size, recipe.batch_size, steps, seed)
     chance = torch.Generator(device).manual_seed(seed)
     optimizer = _optimizer(network, recipe)
     reported_at = time.monotonic()
     network.train()
-    for step, (block, positions) in enumerate(zip(blocks, to_learn, strict=True)):
+    for step, (block, targets) in enumerate(_steps(items, indices, labels, schedule, device)):
         for group in optimizer.param_groups:
             group["lr"] = recipe.rate(step / steps)
         batch = normalisation.apply(augment(block, recipe, chance))
-        targets = torch.from_numpy(labels[positions]).to(device)
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
             logits = network(batch)
         loss = nn.functional.cross_entropy(logits, targets, label_smoothing=recipe.label_smoothing)
@@ -54,8 +52,34 @@ def train_network(
         if time.monotonic() - reported_at >= _REPORT_EVERY_S:
             reported_at = time.monotonic()
             progress((step + 1) / steps, f"step {step + 1:,} of {steps:,}")
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)  # the seconds that are charged end when the work does
     progress(1.0, f"step {steps:,} of {steps:,}")
     network.eval()
+
+
+def _steps(
+    items: Items,
+    indices: IndexArray,
+    labels: IndexArray,
+    schedule: Iterator[IndexArray],
+    device: torch.device,
+) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """Items as read and their labels, step by step, on the device.
+
+    When the training set stays there, so does the schedule: a copy to a GPU at every step would
+    make it wait for the host.
+    """
+    targets = torch.from_numpy(labels).to(device)
+    resident = items.resident(indices)
+    if resident is not None:
+        for positions in torch.from_numpy(np.stack(list(schedule))).to(device):
+            yield resident[positions], targets[positions]
+        return
+    to_read, to_learn = tee(schedule)
+    blocks = items.blocks(indices[positions] for positions in to_read)
+    for block, chosen in zip(blocks, to_learn, strict=True):
+        yield block, targets[torch.from_numpy(chosen).to(device)]
 
 
 def augment(block: torch.Tensor, recipe: Recipe, chance: torch.Generator) -> torch.Tensor:

@@ -17,6 +17,7 @@ from typing import Literal
 import typer
 
 import mcal
+from mcal.cuda import open_device, why_no_device
 
 __all__ = ["Finding", "doctor", "examine"]
 
@@ -67,7 +68,7 @@ def examine() -> Iterator[Finding]:
     for module, package, extra, purpose in _OPTIONAL:
         yield _optional(module, package, extra, purpose)
     yield _told("gpu", _gpu)
-    yield _told("cupy", _cupy)
+    yield _told("cuda engine", _cuda_engine)
     yield Finding("threads", "ok", _thread_words())
     yield _told("fashion-mnist", _fashion_mnist)
     yield _told("sqlite", _sqlite, broken="FAIL")
@@ -108,11 +109,12 @@ def _gpu() -> tuple[State, str]:
     return "note", "none found by torch; training uses the CPU"
 
 
-def _cupy() -> tuple[State, str]:
-    if find_spec("cupy") is None:
-        return "note", "missing; the numbers are computed on the CPU"
-    cupy = importlib.import_module("cupy")
-    return "ok", f"{cupy.__version__}, {cupy.cuda.runtime.getDeviceCount()} devices"
+def _cuda_engine() -> tuple[State, str]:
+    reason = why_no_device()
+    if reason is not None:
+        return "note", f"not here, selection runs on the CPU ({reason})"
+    device = open_device()
+    return "ok", f"selection runs on {device.name}, {device.free_bytes() >> 20:,} MiB free"
 
 
 def _thread_words() -> str:

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..types import IndexArray
-from .uncertainty import ScoreKind, Uncertainty
+from ..types import IndexArray, ScoreKind
+from .uncertainty import Uncertainty
 
 __all__ = ["first_k", "uncertainty"]
 

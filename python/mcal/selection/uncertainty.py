@@ -8,11 +8,11 @@ from typing import Any, Literal
 import numpy.typing as npt
 
 from .. import _core
-from ..types import FloatArray, IndexArray
+from ..cuda import Engine, Foreign, open_array
+from ..types import FloatArray, IndexArray, ScoreKind
+from ._cuda import uncertainty as _cuda
 
-__all__ = ["ScoreKind", "Uncertainty", "entropy", "least_confidence", "margin", "uncertainty"]
-
-ScoreKind = Literal["logits", "probabilities"]
+__all__ = ["Uncertainty", "entropy", "least_confidence", "margin", "uncertainty"]
 
 
 @dataclass(frozen=True)
@@ -27,9 +27,12 @@ class Uncertainty:
     deficit: FloatArray  # (N,) (1 - p1) + p2 = 1 - margin, in [0, 1]; small is confident
     entropy: FloatArray  # (N,) -sum p ln p in nats, in [0, ln C]
     least_confidence: FloatArray  # (N,) 1 - p1, in [0, 1 - 1/C]
+    engine: Literal["cpu", "cuda"] = "cpu"  # where it was computed
 
 
-def uncertainty(scores: npt.NDArray[Any], *, kind: ScoreKind = "logits") -> Uncertainty:
+def uncertainty(
+    scores: npt.NDArray[Any], *, kind: ScoreKind = "logits", engine: Engine = "auto"
+) -> Uncertainty:
     """Label, deficit, entropy and least confidence of every row of ``scores``.
 
     Small values keep their relative precision (4e-6 from float32 scores, 1e-14 from float64) down
@@ -39,54 +42,80 @@ def uncertainty(scores: npt.NDArray[Any], *, kind: ScoreKind = "logits") -> Unce
 
     Parameters
     ----------
-    scores : float32 or float64 array of shape (N, C), N >= 1, C >= 2
-        Rows may be any distance apart; if the elements of a row are not adjacent (Fortran order,
-        every second column) the array is copied first.
+    scores : array of shape (N, C), N >= 1, C >= 2
+        Of NumPy, CuPy or torch, or anything with DLPack; read where it lies. On the CPU float32 or
+        float64, rows at any distance; if the elements of a row are not adjacent (Fortran order,
+        every second column) the array is copied first. On CUDA float32, float16 or bfloat16, at
+        any strides.
     kind : {"logits", "probabilities"}
         Logits are any finite numbers, turned into probabilities by softmax. Probabilities are
         >= 0, and each row, whose sum must be 1 within 0.001, is divided by its sum.
+    engine : {"auto", "cpu", "cuda"}
+        "auto" computes where the data is. Anything else moves the data there, explicitly. CUDA
+        work goes to the caller's current stream.
 
     Returns
     -------
     Uncertainty
-        Four arrays of shape (N,): int64 labels and float64 values. Equal scores: the lowest class
-        is the label. The entropy takes 0 ln 0 as 0 and is not divided by ln C.
+        Four arrays of shape (N,), of the caller's kind and on its device: int64 labels and float64
+        values. Equal scores: the lowest class is the label. The entropy takes 0 ln 0 as 0 and is
+        not divided by ln C.
 
     Raises
     ------
     ValueError
         Wrong shape or dtype; NaN, an infinity, a negative probability or a wrong sum, naming the
         first such row.
+    DeviceError, MissingExtraError
+        CUDA asked for without a device, without enough memory (with bytes needed and free), or
+        without CuPy. Nothing falls back to the CPU.
 
     Notes
     -----
     Cost: memory is read once; one exponential (logits) or logarithm (probabilities) an element.
     Source: algorithm.md sections 2 and 6; formulas in cpp/include/mcal/uncertainty.hpp.
     """
-    return Uncertainty(*_core.uncertainty(scores, kind))
+    array = open_array(scores, "scores")
+    chosen = array.choose(engine)
+    if chosen == "cpu":
+        return Uncertainty(*_in_kind(array, _core.uncertainty(array.on_host(), kind)), chosen)
+    with array.on_device() as device:
+        results = _cuda.uncertainty(device, array.uploaded(device), array.dtype, kind)
+        return Uncertainty(*_in_kind(array, results), chosen)
 
 
-def margin(scores: npt.NDArray[Any], *, kind: ScoreKind = "logits") -> FloatArray:
+def _in_kind(array: Foreign, results: tuple[Any, Any, Any, Any]) -> tuple[Any, Any, Any, Any]:
+    label, deficit, entropy, least_confidence = map(array.in_kind, results)
+    return label, deficit, entropy, least_confidence
+
+
+def margin(
+    scores: npt.NDArray[Any], *, kind: ScoreKind = "logits", engine: Engine = "auto"
+) -> FloatArray:
     """Difference p1 - p2 of the two largest class probabilities, float64 (N,) in [0, 1].
 
     It is 1 - ``uncertainty(scores).deficit`` and rounds to exactly 1 where the deficit is below
     1e-16: show it to people, but rank on the deficit. Parameters, errors and cost are those of
     ``uncertainty``.
     """
-    return 1.0 - uncertainty(scores, kind=kind).deficit
+    return 1.0 - uncertainty(scores, kind=kind, engine=engine).deficit
 
 
-def entropy(scores: npt.NDArray[Any], *, kind: ScoreKind = "logits") -> FloatArray:
+def entropy(
+    scores: npt.NDArray[Any], *, kind: ScoreKind = "logits", engine: Engine = "auto"
+) -> FloatArray:
     """Entropy -sum p ln p of every row in nats, float64 (N,) in [0, ln C], 0 ln 0 = 0.
 
     Parameters, errors and cost are those of ``uncertainty``.
     """
-    return uncertainty(scores, kind=kind).entropy
+    return uncertainty(scores, kind=kind, engine=engine).entropy
 
 
-def least_confidence(scores: npt.NDArray[Any], *, kind: ScoreKind = "logits") -> FloatArray:
+def least_confidence(
+    scores: npt.NDArray[Any], *, kind: ScoreKind = "logits", engine: Engine = "auto"
+) -> FloatArray:
     """1 - p1 of every row without cancellation, float64 (N,) in [0, 1 - 1/C].
 
     Parameters, errors and cost are those of ``uncertainty``.
     """
-    return uncertainty(scores, kind=kind).least_confidence
+    return uncertainty(scores, kind=kind, engine=engine).least_confidence

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..uncertainty import ScoreKind
+from ...types import ScoreKind
 from .device import Device
 
 __all__ = ["uncertainty"]
