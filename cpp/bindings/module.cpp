@@ -10,6 +10,7 @@ PYBIND11_MODULE(_core, m) {
   bind_simd_level(m);
   bind_fit_batch(m);
   bind_plan_search(m);
+  bind_audit(m);
   bind_uncertainty(m);
   bind_smallest_k(m);
   bind_k_center(m);

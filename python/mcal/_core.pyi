@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy
 import numpy.typing
 import typing
-__all__: list[str] = ['PlanChoice', 'as_integer', 'as_number', 'fit_batch', 'k_center', 'largest_k', 'search_plan', 'set_simd_level', 'set_thread_count', 'simd_level', 'smallest_k', 'supported_simd_levels', 'thread_count', 'uncertainty']
+__all__: list[str] = ['PlanChoice', 'as_integer', 'as_number', 'fewest_draws', 'fit_batch', 'hypergeometric_cdf', 'k_center', 'largest_k', 'most_found', 'search_plan', 'set_simd_level', 'set_thread_count', 'simd_level', 'smallest_k', 'supported_simd_levels', 'thread_count', 'uncertainty']
 class PlanChoice:
     @property
     def cost_usd(self) -> float:
@@ -30,12 +30,25 @@ def as_number(value: typing.Any, name: str, low: typing.SupportsFloat | typing.S
     """
     The finite number from low to high that value is; open excludes both.
     """
+def fewest_draws(k: typing.Any, population: typing.Any, bad: typing.Any, risk: typing.Any) -> int:
+    """
+    The fewest draws (or, for a number of draws in place of bad, the fewest bad items) with
+    P(at most k bad items are drawn) <= risk.
+    """
 def fit_batch(n_train: typing.Any, wrong: typing.Any, n_test: typing.Any, weights: typing.Any, *, form: typing.Any, objective: typing.Any, chance: typing.Any, max_iterations: typing.Any, tolerance: typing.Any) -> tuple[numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.int32], numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.int32]]:
     ...
+def hypergeometric_cdf(k: typing.Any, population: typing.Any, bad: typing.Any, draws: typing.Any) -> float:
+    """
+    P(at most k bad items are drawn), without replacement.
+    """
 def k_center(x: typing.Any, k: typing.Any, *, centers: typing.Any, center_vectors: typing.Any, metric: typing.Any) -> tuple[numpy.typing.NDArray[numpy.int64], numpy.typing.NDArray[numpy.float32], int]:
     ...
 def largest_k(values: typing.Any, k: typing.Any) -> numpy.typing.NDArray[numpy.int64]:
     ...
+def most_found(population: typing.Any, draws: typing.Any, errors: typing.Any, risk: typing.Any) -> int:
+    """
+    The largest k such that finding at most k proves at most errors missed, or -1.
+    """
 def search_plan(n_knots: typing.Any, error: typing.Any, thetas: typing.Any, *, n_pool: typing.Any, n_test: typing.Any, n_train: typing.Any, n_train_max: typing.Any, batch_min: typing.Any, target_error: typing.SupportsFloat | typing.SupportsIndex, per_machine_label: bool, price_per_label: typing.SupportsFloat | typing.SupportsIndex, machine_fee: typing.SupportsFloat | typing.SupportsIndex, fixed: typing.SupportsFloat | typing.SupportsIndex, per_item: typing.SupportsFloat | typing.SupportsIndex, per_item_squared: typing.SupportsFloat | typing.SupportsIndex, per_new_item: typing.SupportsFloat | typing.SupportsIndex, surface_stride: typing.Any) -> tuple[PlanChoice, PlanChoice | None, numpy.typing.NDArray[numpy.float64] | None]:
     """
     (stop now, best going on or None, surface or None).

@@ -1,0 +1,269 @@
+"""How many items to audit, and along which part of the ranking."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from .. import _core
+from ..types import FloatArray, IndexArray
+from .bounds import allowed_errors, as_risk, as_share, as_target
+
+__all__ = ["AuditPlan", "audit_order", "plan_audit"]
+
+LUCK = 0.7
+"""Expected audited errors above the planned cut, less the k tolerated: the median of where the
+(k + 1)-th falls is k + 0.7 (the median of a gamma law is a third below its shape)."""
+
+
+N_RANKS = 128
+"""Ranks that a plan for ``target = "machine"`` looks at."""
+
+
+@dataclass(frozen=True)
+class AuditPlan:
+    """An audit to be drawn. Plain numbers, for a store.
+
+    Attributes
+    ----------
+    frame : int
+        Draw from the ranks below it.
+    n_audit : int
+        How many, uniformly without replacement.
+    start : int or None
+        The first rank tested; only for ``target = "machine"``.
+    expected_cut, expected_machine : int
+        Where the cut is expected, and how many machine labels above it. For "machine" it is what
+        to expect if the audit passes at all.
+    expected_human : float
+        Labels expected from people on the ranked items, audit and all below the cut.
+    """
+
+    frame: int
+    n_audit: int
+    start: int | None
+    expected_cut: int
+    expected_machine: int
+    expected_human: float
+
+    def draw(self, seed: int) -> IndexArray:
+        """The ranks to audit, rising. Record the seed before, and the ranks before any label."""
+        rng = np.random.default_rng(_core.as_integer(seed, "seed", 0))
+        drawn: IndexArray = rng.choice(self.frame, self.n_audit, replace=False, shuffle=False)
+        return np.sort(drawn)
+
+
+@dataclass(frozen=True)
+class _Curve:
+    """Expected errors along the ranking: a rate per bin."""
+
+    edges: FloatArray  # (n_bins + 1,) ranks, from 0
+    rate: FloatArray  # (n_bins,)
+    errors: FloatArray  # (n_bins + 1,) expected above each edge
+
+    def above(self, ranks: FloatArray) -> FloatArray:
+        """Errors expected above each rank."""
+        return np.interp(ranks, self.edges, self.errors)
+
+    def deepest(self, errors: float) -> float:
+        """The last rank with at most so many errors expected above it."""
+        b = int(np.searchsorted(self.errors, errors, side="right"))
+        if b == self.errors.size:
+            return float(self.edges[-1])
+        return float(self.edges[b - 1] + (errors - self.errors[b - 1]) / self.rate[b - 1])
+
+
+def plan_audit(
+    bin_edges: npt.ArrayLike,
+    bin_error: npt.ArrayLike,
+    *,
+    n_pool: int,
+    n_test: int,
+    target_error: float,
+    confidence: float = 0.95,
+    target: str = "set",
+) -> AuditPlan:
+    """Choose the audit for which people are expected to label the fewest items.
+
+    A wrong expectation costs labels, never the promise.
+
+    Parameters
+    ----------
+    bin_edges : (n_bins + 1,) int
+        Ranks at which the bins of the profile begin and end, rising from 0 to the number of items
+        that nobody has labelled (``Profile.bin_edges``). Only ``[0]`` when there are none.
+    bin_error : (n_bins,) float
+        Expected error rate within each bin, in [0, 1] (``Profile.bin_error``).
+    n_pool : int
+        N, the whole pool.
+    n_test : int
+        Test items the expectation comes from, >= 1: the fewer, the deeper the frame.
+    target_error : float
+        eps, in [0, 1].
+    confidence : float
+        In (0, 1).
+    target : {"set", "machine"}
+        As ``certify``.
+
+    Returns
+    -------
+    AuditPlan
+        ``n_audit`` is 0 where an audit costs more labels than it saves.
+
+    Raises
+    ------
+    ValueError
+        On bins that do not fit together or values out of range.
+
+    Notes
+    -----
+    With P the ranked items, c_i the errors expected above rank i, E those allowed and e the rate
+    where c reaches E (at rank K): the frame is ``M = min(|P|, K + sqrt(E |P| / n_test) / e)``, one
+    standard error of the expectation deeper. For each k, n_k is the fewest draws for which at most
+    k audited errors prove E; the cut is expected where ``c_i n_k / M = k + 0.7``, and the k with
+    the fewest labels wins (every k to 32, then steps of 5 %). Prices play no part: every item not
+    labelled by the machine costs the same. The first E items need no audit, so that people expect
+    to label ``|P| - E`` at most.
+
+    For "machine" the draws are on a grid instead, and so are the ranks; the audited errors
+    tolerated at each are taken from the normal law; the start is the rank likeliest to
+    pass, and an audit that fails there costs everything.
+
+    Cost: a few hundred hypergeometric tails. Source: algorithm.md, section 5; for "machine", ours.
+    """
+    curve = _curve(bin_edges, bin_error)
+    n_pool = _core.as_integer(n_pool, "n_pool", max(1, int(curve.edges[-1])))
+    n_test = _core.as_integer(n_test, "n_test", 1)
+    target_error, risk = as_share(target_error), as_risk(confidence)
+    if as_target(target) == "machine":
+        return _plan_machine(curve, n_test, target_error, risk)
+    return _plan_set(curve, n_test, allowed_errors(n_pool, target_error), risk)
+
+
+def audit_order(deficit: npt.ArrayLike, *, seed: int) -> IndexArray:
+    """Positions in ``deficit`` most confident first, equal ones in a random order.
+
+    Rank for an audit with it, before any audit label is seen: equal deficits come by the thousand
+    from saturated scores, and in the order of the pool they would often be one class.
+
+    Parameters
+    ----------
+    deficit : (n,) float
+        ``1 - margin``, not NaN.
+    seed : int
+        >= 0.
+
+    Returns
+    -------
+    (n,) int64
+    """
+    values = np.asarray(deficit)
+    if values.ndim != 1 or np.isnan(values).any():
+        raise ValueError(
+            f"deficit: expected shape (n,) without NaN, found shape {values.shape}"
+            + (", with NaN" if np.isnan(values).any() else "")
+        )
+    rng = np.random.default_rng(_core.as_integer(seed, "seed", 0))
+    shuffled: IndexArray = rng.permutation(values.size)
+    return shuffled[np.argsort(values[shuffled], kind="stable")]
+
+
+def _plan_set(curve: _Curve, n_test: int, allowed: int, risk: float) -> AuditPlan:
+    n_ranked = int(curve.edges[-1])
+    free = min(allowed, n_ranked)
+    best = AuditPlan(n_ranked, 0, None, free, free, float(n_ranked - free))
+    frame = _frame(curve, curve.deepest(allowed), allowed, n_test)
+    k = 0
+    while allowed + 1 + k <= frame:
+        n_audit = _core.fewest_draws(k, frame, allowed + 1 + k, risk)
+        if n_ranked - frame + n_audit >= best.expected_human:
+            break  # and so it is for every larger k
+        cut = math.ceil(min(frame, curve.deepest((k + LUCK) * frame / n_audit)))
+        machine = cut - cut * n_audit / frame
+        if n_ranked - machine < best.expected_human:
+            best = AuditPlan(frame, n_audit, None, cut, round(machine), n_ranked - machine)
+        k = max(k + 1, k * 21 // 20)
+    return best
+
+
+def _plan_machine(curve: _Curve, n_test: int, target_error: float, risk: float) -> AuditPlan:
+    n_ranked = int(curve.edges[-1])
+    best = AuditPlan(n_ranked, 0, min(1, n_ranked), 0, 0, float(n_ranked))
+    grid = np.ceil(n_ranked * np.arange(1, N_RANKS + 1) / N_RANKS)
+    kept = np.flatnonzero(curve.above(grid) <= target_error * grid)
+    if not kept.size:
+        return best
+    deepest = float(grid[kept[-1]])
+    frame = _frame(curve, deepest, target_error * deepest, n_test)
+    ranks = np.unique(np.ceil(frame * np.arange(1, N_RANKS + 1) / N_RANKS))
+    expected, z = curve.above(ranks), _normal_quantile(1.0 - risk)
+    n_audit = 1
+    while n_audit < frame and n_ranked - frame + n_audit < best.expected_human:
+        share = n_audit / frame
+        found = share * expected
+        doubt = np.sqrt(found + 0.1 + share * found * n_ranked / n_test)
+        missed = target_error * (1.0 - share) * ranks
+        slack = (_tolerated(missed, share, z) + LUCK - found) / doubt
+        at = int(np.argmax(slack))
+        start, drawn = int(ranks[at]), round(share * ranks[at])
+        k = _core.most_found(start, drawn, math.floor(missed[at]), risk)
+        if k >= 0:
+            passes = _normal_cdf((k + LUCK - found[at]) / doubt[at])
+            failing = np.flatnonzero(slack[at:] < 0)
+            cut = int(ranks[max(at, at + int(failing[0]) - 1) if failing.size else -1])
+            machine = cut - cut * share
+            human = n_ranked - passes * machine
+            if human < best.expected_human:
+                best = AuditPlan(frame, n_audit, start, cut, round(machine), human)
+        n_audit = max(n_audit + 1, n_audit * 10 // 9)
+    return best
+
+
+def _frame(curve: _Curve, deepest: float, errors: float, n_test: int) -> int:
+    """One standard error of the expected errors below the deepest cut that keeps the target."""
+    n_ranked = int(curve.edges[-1])
+    if deepest >= n_ranked:
+        return n_ranked
+    b = int(np.searchsorted(curve.edges, deepest, side="right")) - 1
+    slack = math.sqrt(errors * n_ranked / n_test) / max(float(curve.rate[b]), 1.0 / n_ranked)
+    return min(n_ranked, math.floor(deepest + slack))
+
+
+def _tolerated(allowed: FloatArray, share: float, z: float) -> FloatArray:
+    """About the k that proves at most ``allowed`` errors missed, when ``share`` is drawn.
+
+    Solves ``k = m - z sqrt(m (1 - share))`` for m, the errors drawn of ``allowed + 1 + k``.
+    """
+    rest = 1.0 - share
+    half = z * share * math.sqrt(rest)
+    root = (np.sqrt(half * half + 4 * rest * share * (allowed + 1)) - half) / (2 * rest)
+    k: FloatArray = root * root - z * root * math.sqrt(rest)
+    return k
+
+
+def _normal_cdf(x: float) -> float:
+    return 0.5 * math.erfc(-x / math.sqrt(2.0))
+
+
+def _normal_quantile(probability: float) -> float:
+    """By bisection: the standard library has it only in ``statistics``."""
+    low, high = -9.0, 9.0
+    while high - low > 1e-9:
+        middle = (low + high) / 2
+        low, high = (middle, high) if _normal_cdf(middle) < probability else (low, middle)
+    return low
+
+
+def _curve(bin_edges: npt.ArrayLike, bin_error: npt.ArrayLike) -> _Curve:
+    edges, rate = np.asarray(bin_edges, np.float64), np.asarray(bin_error, np.float64)
+    if edges.ndim != 1 or not edges.size or edges[0] != 0 or not np.all(np.diff(edges) > 0):
+        raise ValueError(f"bin_edges: expected ranks rising from 0, found {bin_edges!r}")
+    if rate.shape != (edges.size - 1,) or not np.all((rate >= 0) & (rate <= 1)):
+        raise ValueError(
+            f"bin_error: expected {edges.size - 1} rates in [0, 1], found {bin_error!r}"
+        )
+    errors = np.concatenate([[0.0], np.cumsum(rate * np.diff(edges))])
+    return _Curve(edges, rate, errors)
