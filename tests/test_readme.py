@@ -7,6 +7,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from typer.main import get_command
 
@@ -33,13 +34,15 @@ def uses() -> list[tuple[str, str]]:
     return [(name, rest) for name, rest in found]
 
 
-@pytest.mark.parametrize("code", snippets("python"))
-def test_the_code_runs(tmp_path: Path, code: str) -> None:
+CAMPAIGN, SELECTION = snippets("python")
+
+
+def test_the_campaign_runs(tmp_path: Path) -> None:
     # The same code on fewer digits in fewer steps: this is about the code.
     few = 'PoolSettings(kind="digits", limit=300)'
     steps = '{"initial_share": 0.1, "delta_min_share": 0.1, "stable_share": 0.9}'
-    fewer = code.replace('PoolSettings(kind="digits")', f"{few}, plan={steps}")
-    assert fewer != code
+    fewer = CAMPAIGN.replace('PoolSettings(kind="digits")', f"{few}, plan={steps}")
+    assert fewer != CAMPAIGN
     done = subprocess.run(
         [sys.executable, "-c", fewer], cwd=tmp_path, capture_output=True, text=True, check=False
     )
@@ -49,8 +52,20 @@ def test_the_code_runs(tmp_path: Path, code: str) -> None:
 
 
 def test_the_code_is_five_lines() -> None:
-    (code,) = snippets("python")
-    assert len([line for line in code.splitlines() if line.strip()]) == 5
+    assert len([line for line in CAMPAIGN.splitlines() if line.strip()]) == 5
+
+
+def test_selection_alone_runs() -> None:
+    rng = np.random.default_rng(0)
+    names: dict[str, Any] = {
+        "logits": rng.normal(size=(12_000, 10)).astype(np.float32),
+        "embeddings": rng.normal(size=(2_000, 8)).astype(np.float32),
+        "labelled": np.arange(50),
+    }
+    exec(SELECTION, names)
+    assert names["scores"].label.shape == (12_000,)
+    assert len(set(names["next_ones"].tolist())) == 10_000
+    assert not set(names["spread"].positions.tolist()) & set(range(50))
 
 
 @pytest.mark.parametrize("text", snippets("toml"))
