@@ -251,8 +251,9 @@ class _Greedy:
         positions = xp.sort(farthest[:n])
         outside = np.uint64(0)
         if n < n_left:
-            slot = int(xp.searchsorted(positions, farthest[n]))  # where it would have been
-            outside = self._key_of(int(farthest[n]), slot)
+            best_outside = farthest[n : n + 1]
+            slot = int(xp.searchsorted(positions, best_outside)[0])  # where it would have been
+            outside = self._key_of(int(best_outside[0]), slot)
         candidates = self._candidates[:n]
         self._gather(positions, candidates)
         values = self._values[positions]
