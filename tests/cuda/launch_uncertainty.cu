@@ -1,0 +1,94 @@
+#include <limits>
+
+#include "launches.hpp"
+#include "on_device.hpp"
+#include "uncertainty.cu"
+
+namespace on_device {
+namespace {
+
+template <class Element>
+Element element_of(float x);
+template <>
+float element_of<float>(float x) {
+  return x;
+}
+template <>
+__half element_of<__half>(float x) {
+  return __float2half_rn(x);
+}
+template <>
+__nv_bfloat16 element_of<__nv_bfloat16>(float x) {
+  return __float2bfloat16_rn(x);
+}
+float float_of(__half x) { return __half2float(x); }
+float float_of(__nv_bfloat16 x) { return __bfloat162float(x); }
+
+template <class Element>
+std::vector<Element> elements_of(const std::vector<float>& values) {
+  std::vector<Element> elements;
+  for (const float x : values) elements.push_back(element_of<Element>(x));
+  return elements;
+}
+
+template <class Element>
+std::vector<float> rounded_to(const std::vector<float>& values) {
+  std::vector<float> result;
+  for (const Element x : elements_of<Element>(values)) result.push_back(float_of(x));
+  return result;
+}
+
+template <class Element>
+using Kernel = void (*)(const Element*, long long, int, long long, int, int, int, long long*,
+                        double*, double*, double*, long long*);
+
+template <class Element>
+UncertaintyResult run(Kernel<Element> kernel, const std::vector<float>& scores, long long rows,
+                      int cols, long long row_stride, const UncertaintyCut& cut) {
+  const auto n = static_cast<std::size_t>(rows);
+  const Array<Element> given(elements_of<Element>(scores));
+  const Array<long long> label(n);
+  const Array<double> deficit(n), entropy(n), least_confidence(n);
+  const Array<long long> bad(std::vector<long long>{std::numeric_limits<long long>::max()});
+  constexpr int threads = 256;
+  const long long rows_of_block =
+      (cut.block_a_row ? 1 : threads / cut.lanes) * static_cast<long long>(cut.rounds);
+  const auto grid = static_cast<unsigned>((rows + rows_of_block - 1) / rows_of_block);
+  launch(kernel, {grid, threads}, given.data(), rows, cols, row_stride, cut.lanes, cut.rounds,
+         cut.block_a_row ? 1 : 0, label.data(), deficit.data(), entropy.data(),
+         least_confidence.data(), bad.data());
+  return {label.on_host(), deficit.on_host(), entropy.on_host(), least_confidence.on_host(),
+          bad.on_host()[0]};
+}
+
+}  // namespace
+
+UncertaintyResult uncertainty(const std::vector<float>& scores, long long rows, int cols,
+                              long long row_stride, const std::string& dtype, bool logits,
+                              const UncertaintyCut& cut) {
+  const bool four = cut.vectors == 4;
+  const auto with = [&](auto of_4, auto of_8) {
+    return run(four ? of_4 : of_8, scores, rows, cols, row_stride, cut);
+  };
+  if (dtype == "float32") {
+    return logits
+               ? with(&uncertainty_float32_logits_4, &uncertainty_float32_logits_8)
+               : with(&uncertainty_float32_probabilities_4, &uncertainty_float32_probabilities_8);
+  }
+  if (dtype == "float16") {
+    return logits
+               ? with(&uncertainty_float16_logits_4, &uncertainty_float16_logits_8)
+               : with(&uncertainty_float16_probabilities_4, &uncertainty_float16_probabilities_8);
+  }
+  return logits
+             ? with(&uncertainty_bfloat16_logits_4, &uncertainty_bfloat16_logits_8)
+             : with(&uncertainty_bfloat16_probabilities_4, &uncertainty_bfloat16_probabilities_8);
+}
+
+std::vector<float> rounded(const std::vector<float>& values, const std::string& dtype) {
+  if (dtype == "float16") return rounded_to<__half>(values);
+  if (dtype == "bfloat16") return rounded_to<__nv_bfloat16>(values);
+  return values;
+}
+
+}  // namespace on_device
