@@ -334,6 +334,35 @@ def test_no_distance_below_a_value_is_ever_left_out(d: int, scale: float) -> Non
     np.testing.assert_array_equal(values, exact.min(axis=1))
 
 
+def test_the_error_of_sums_is_allowed_for() -> None:
+    """Rows that lose nothing to rounding, so that nothing else can make up for it."""
+    device = emulated_device()
+    x = np.round(normal(19, 120, 200), 1).astype(np.float16).astype(np.float32)
+    x, centers = x[:80], x[80:]
+    frame = Frame(np.zeros(kernels.strides(200)[0], np.float32), 1.0)
+    x[np.abs(x) < 2.0**-14], centers[np.abs(centers) < 2.0**-14] = 0.0, 0.0
+    of_x, of_centers = prepared(x, frame, device), prepared(centers, frame, device)
+    assert not of_x.norms[:, 1].any()
+    exact = exact_distances(x, centers)
+    lengths = np.sqrt(of_x.norms[:, :1]) @ np.sqrt(of_centers.norms[:, :1]).T
+    true = x.astype(np.float64) @ centers.astype(np.float64).T
+    products = (true - 0.999 * 216 * 2.0**-22 * lengths).astype(np.float32)
+    values = np.nextafter(exact.min(axis=1), np.float32(np.inf))
+    matrix, q, e = Matrix(x, 0, np.zeros(1), False), of_centers.q, of_centers.e
+    kernels.refine(device, matrix, of_x.norms, frame, products, q, e, padded(centers), values)
+    np.testing.assert_array_equal(values, exact.min(axis=1))
+
+
+@pytest.mark.parametrize("slot", [0, 1, 2, 3])
+def test_a_candidate_as_far_as_the_outside_is_taken_only_before_it(slot: int) -> None:
+    rows = padded(1e3 * np.eye(3, dtype=np.float32))
+    values = np.array([5, 4, 4], np.float32)
+    outside = np.uint64(int(np.float32(4).view(np.uint32)) << 32 | (~slot & 0xFFFFFFFF))
+    best = kernels.pick(emulated_device(), rows, 3, values, outside, 3)
+    assert (~best & np.uint64(0xFFFFFFFF)).tolist() == list(range(max(1, slot)))
+    assert values.tolist() == [-1.0 if i < max(1, slot) else v for i, v in enumerate([5, 4, 4])]
+
+
 def test_most_distances_are_left_out() -> None:
     """Were far centers computed, then what lies in their place would be found, at distance 0."""
     device = emulated_device()
