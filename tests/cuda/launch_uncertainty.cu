@@ -1,35 +1,12 @@
 #include <limits>
 
+#include "elements.hpp"
 #include "launches.hpp"
 #include "on_device.hpp"
 #include "uncertainty.cu"
 
 namespace on_device {
 namespace {
-
-template <class Element>
-Element element_of(float x);
-template <>
-float element_of<float>(float x) {
-  return x;
-}
-template <>
-__half element_of<__half>(float x) {
-  return __float2half_rn(x);
-}
-template <>
-__nv_bfloat16 element_of<__nv_bfloat16>(float x) {
-  return __float2bfloat16_rn(x);
-}
-float float_of(__half x) { return __half2float(x); }
-float float_of(__nv_bfloat16 x) { return __bfloat162float(x); }
-
-template <class Element>
-std::vector<Element> elements_of(const std::vector<float>& values) {
-  std::vector<Element> elements;
-  for (const float x : values) elements.push_back(element_of<Element>(x));
-  return elements;
-}
 
 template <class Element>
 std::vector<float> rounded_to(const std::vector<float>& values) {

@@ -36,4 +36,20 @@ template <class T>
 std::vector<long long> smallest_k(const std::vector<T>& values, long long k, bool largest,
                                   const SmallestKCut& cut, long long& first_nan);
 
+struct KCenterCut {
+  int candidates;
+  int blocks, kept;  // of the kernel that picks; rows of a block in shared memory
+  bool by_products;  // else a pass of one center each
+};
+
+struct KCenterPicks {
+  std::vector<long long> positions;
+  std::vector<float> distances;
+  long long first_bad_row;  // beyond all rows if there is none
+};
+
+// At least one center. Rows of d columns.
+KCenterPicks k_center(const std::vector<float>& x, int d, const std::string& dtype, int k,
+                      const std::vector<long long>& centers, bool cosine, const KCenterCut& cut);
+
 }  // namespace on_device
