@@ -204,12 +204,16 @@ def _plan_machine(curve: _Curve, n_test: int, target_error: float, risk: float) 
     while n_audit < frame and n_ranked - frame + n_audit < best.expected_human:
         share = n_audit / frame
         found = share * expected
-        doubt = np.sqrt(found + 0.1 + share * found * n_ranked / n_test)
+        scale = share * n_ranked / n_test  # audited items to a test item; one more may be wrong
+        doubt = np.sqrt(found + 0.1 + scale * (found + scale))
         missed = target_error * (1.0 - share) * ranks
-        slack = (_tolerated(missed, share, z) + LUCK - found) / doubt
+        # How many fall above a rank is luck; two standard deviations fewer must do.
+        least = share * (1 - 2 * np.sqrt((1 - ranks / frame) / (share * ranks))).clip(0, 1)
+        slack = (_tolerated(missed, least, z) + LUCK - found) / doubt
         at = int(np.argmax(slack))
-        start, drawn = int(ranks[at]), round(share * ranks[at])
-        k = _core.most_found(start, drawn, math.floor(missed[at]), risk)
+        start, drawn = int(ranks[at]), int(least[at] * ranks[at])
+        errors = math.floor(min(missed[at], start - drawn))
+        k = drawn if errors >= start - drawn else _core.most_found(start, drawn, errors, risk)
         if k >= 0:
             passes = _normal_cdf((k + LUCK - found[at]) / doubt[at])
             failing = np.flatnonzero(slack[at:] < 0)
@@ -232,15 +236,15 @@ def _frame(curve: _Curve, deepest: float, errors: float, n_test: int) -> int:
     return min(n_ranked, math.floor(deepest + slack))
 
 
-def _tolerated(allowed: FloatArray, share: float, z: float) -> FloatArray:
-    """About the k that proves at most ``allowed`` errors missed, when ``share`` is drawn.
+def _tolerated(allowed: FloatArray, share: FloatArray, z: float) -> FloatArray:
+    """About the k that proves at most ``allowed`` errors missed, when ``share`` < 1 is drawn.
 
     Solves ``k = m - z sqrt(m (1 - share))`` for m, the errors drawn of ``allowed + 1 + k``.
     """
     rest = 1.0 - share
-    half = z * share * math.sqrt(rest)
+    half = z * share * np.sqrt(rest)
     root = (np.sqrt(half * half + 4 * rest * share * (allowed + 1)) - half) / (2 * rest)
-    k: FloatArray = root * root - z * root * math.sqrt(rest)
+    k: FloatArray = root * root - z * root * np.sqrt(rest)
     return k
 
 
