@@ -13,6 +13,7 @@ PACKAGE = ROOT / "python" / "mcal"
 
 VALUES = {"errors", "types"}
 NUMBERS = {"certificate", "fitting", "planning", "profiles", "selection"}
+JOINED = {"bootstrap"}  # numbers made of numbers: as pure
 EFFECTS = {"annotators", "classifiers", "pools", "store"}
 
 # Rooms of ours that each room may import, besides itself.
@@ -24,12 +25,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     "cuda": VALUES,
     **{room: VALUES | {"_core"} for room in NUMBERS},
     "selection": VALUES | {"_core", "cuda"},
+    **{room: VALUES | NUMBERS | {"_core"} for room in JOINED},
     **{room: VALUES | {"settings"} for room in EFFECTS},
     "pools": VALUES | {"settings", "_core"},  # how many threads to decode in
     "store": VALUES | {"settings", "the package"},
     "testing": VALUES,
     "export": VALUES | {"store"},
-    "campaign": VALUES | NUMBERS | EFFECTS | {"settings", "cuda"},
+    "campaign": VALUES | NUMBERS | JOINED | EFFECTS | {"settings", "cuda"},
     # pools and annotators only to tell people what was found and where their files lie
     "cli": VALUES
     | {"annotators", "campaign", "config", "export", "pools", "settings", "store", "the package"}
@@ -87,9 +89,9 @@ def mistakes(room: str, source: str, package: tuple[str, ...]) -> Iterator[str]:
                 yield f"{room} imports {top}"
         elif top not in sys.stdlib_module_names and top != "numpy":
             yield f"{room} imports {top}, which has no door"
-        elif room in NUMBERS and top not in PURE | {"numpy"}:
+        elif room in NUMBERS | JOINED and top not in PURE | {"numpy"}:
             yield f"{room} imports {top}: files, clocks and randomness stay out"
-    if room in NUMBERS:
+    if room in NUMBERS | JOINED:
         yield from (f"{room} calls {call}" for call in impure_calls(source))
 
 

@@ -11,6 +11,7 @@ void bind_simd_level(pybind11::module_& m);
 void bind_fit_batch(pybind11::module_& m);
 void bind_plan_search(pybind11::module_& m);
 void bind_audit(pybind11::module_& m);
+void bind_bootstrap(pybind11::module_& m);
 void bind_uncertainty(pybind11::module_& m);
 void bind_smallest_k(pybind11::module_& m);
 void bind_k_center(pybind11::module_& m);

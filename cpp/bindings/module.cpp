@@ -11,6 +11,7 @@ PYBIND11_MODULE(_core, m) {
   bind_fit_batch(m);
   bind_plan_search(m);
   bind_audit(m);
+  bind_bootstrap(m);
   bind_uncertainty(m);
   bind_smallest_k(m);
   bind_k_center(m);

@@ -34,6 +34,8 @@ struct Row {
   double trials = 0.0;         // sum over the points
   double largest_share = 0.0;  // of wrong items
   double saturated = 0.0;      // log-likelihood when every error is the observed share
+  double gamma_centre = kGammaMean;
+  double ratio_centre = -1.0;  // negative: the prior of the ratio is exponential
 };
 
 Cap cap_of(const FitOptions& o) {
@@ -102,9 +104,13 @@ double ratio(Form form, double third) {
 template <int P>
 double penalty(const Row& r, const Vector<P>& x) {
   if (r.options.objective == Objective::log) return 0.0;
-  const double z = (x[1] - kGammaMean) / kGammaDeviation;
+  const double z = (x[1] - r.gamma_centre) / kGammaDeviation;
   double sum = 0.5 * z * z;
-  if constexpr (P == 3) sum += ratio(r.options.form, x[2]) / kThirdMean;
+  if constexpr (P == 3) {
+    const double in_means = ratio(r.options.form, x[2]) / kThirdMean;
+    const double off = in_means - r.ratio_centre / kThirdMean;
+    sum += r.ratio_centre < 0.0 ? in_means : 0.5 * off * off;
+  }
   return sum;
 }
 
@@ -131,12 +137,21 @@ Quadratic<P> with_penalty(const Row& r, const PointSums& sums, const Vector<P>& 
   }
   if (r.options.objective == Objective::binomial) {
     constexpr double kPrecision = 1.0 / (kGammaDeviation * kGammaDeviation);
-    q.gradient[1] += kPrecision * (x[1] - kGammaMean);
+    q.gradient[1] += kPrecision * (x[1] - r.gamma_centre);
     q.hessian[1][1] += kPrecision;
     if constexpr (P == 3) {
-      const double rest = r.options.form == Form::floor ? 1.0 - x[2] : 1.0;
-      q.gradient[2] += 1.0 / (kThirdMean * rest * rest);
-      if (r.options.form == Form::floor) q.hessian[2][2] += 2.0 / (kThirdMean * rest * rest * rest);
+      const bool is_floor = r.options.form == Form::floor;
+      const double rest = is_floor ? 1.0 - x[2] : 1.0;
+      const double slope = 1.0 / (kThirdMean * rest * rest);  // of ratio / kThirdMean
+      const double bend = is_floor ? 2.0 * slope / rest : 0.0;
+      if (r.ratio_centre < 0.0) {
+        q.gradient[2] += slope;
+        q.hessian[2][2] += bend;
+      } else {
+        const double off = (ratio(r.options.form, x[2]) - r.ratio_centre) / kThirdMean;
+        q.gradient[2] += off * slope;
+        q.hessian[2][2] += slope * slope + std::max(0.0, off) * bend;
+      }
     }
   }
   return q;
@@ -156,7 +171,7 @@ template <int P>
 Vector<P> regression(Row& r, const Box<P>& box) {
   Vector<P> x;
   x[0] = std::min(0.0, box.upper[0]);
-  x[1] = kGammaMean;
+  x[1] = r.gamma_centre;
   if constexpr (P == 3) x[2] = r.options.form == Form::floor ? 0.0 : kThirdMean;
   const auto regress =
       r.options.objective == Objective::binomial ? r.kernels.binomial_start : r.kernels.log_start;
@@ -271,6 +286,10 @@ void fit_batch(const FitInput& input, const FitOptions& options, const FitOutput
             .cap = cap,
             .kernels = kernels,
             .points = Points::in(memory.data(), n_padded)};
+      if (input.gamma_centre != nullptr) {
+        r.gamma_centre = input.gamma_centre[row];
+        r.ratio_centre = input.ratio_centre[row];
+      }
       double* parameters = output.parameters.row(row);
       double& objective = output.objective[row];
       double& deviance = output.deviance[row];
@@ -287,7 +306,7 @@ void fit_batch(const FitInput& input, const FitOptions& options, const FitOutput
                                    : solve<2>(r, parameters, objective, deviance, iterations);
       } else if (status == FitStatus::no_errors) {
         parameters[0] = 0.0;
-        parameters[1] = kGammaMean;
+        parameters[1] = r.gamma_centre;
         if (n_parameters == 3) parameters[2] = options.form == Form::truncated ? kInfinity : 0.0;
         objective = deviance = 0.0;
       }

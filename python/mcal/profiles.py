@@ -17,7 +17,14 @@ import numpy.typing as npt
 
 from .types import FloatArray, IndexArray
 
-__all__ = ["DEFAULT_THETAS", "Profile", "estimate_profile", "largest_cut", "upper_error"]
+__all__ = [
+    "DEFAULT_THETAS",
+    "Profile",
+    "estimate_profile",
+    "largest_cut",
+    "match_bins",
+    "upper_error",
+]
 
 DEFAULT_THETAS: FloatArray = np.arange(1, 21) / 20
 """Shares of U that curves are kept for: 0.05, 0.10, ..., 1 (paper, section 4)."""
@@ -113,7 +120,6 @@ def estimate_profile(
     unmatched: paper, section 3.1.
     """
     t_deficit = _deficits("test_deficit", test_deficit)
-    u_deficit = _deficits("pool_deficit", pool_deficit)
     wrong = np.asarray(test_wrong)
     if wrong.dtype != np.bool_ or wrong.shape != t_deficit.shape:
         raise ValueError(
@@ -125,26 +131,58 @@ def estimate_profile(
         raise ValueError(f"thetas: expected rising shares of shape (T,), found {thetas!r}")
     if not (shares[0] > 0.0 and shares[-1] <= 1.0):
         raise ValueError(f"thetas: expected shares in (0, 1], found {shares[0]} to {shares[-1]}")
-    if n_bins < 1:
-        raise ValueError(f"n_bins: expected at least 1, found {n_bins}")
-
-    n_left = int(u_deficit.size)
-    edges = _equal_edges(n_left, n_bins if matched else min(n_bins, t_deficit.size))
-    reference = np.sort(u_deficit if matched else t_deficit)
-    cuts = edges if matched else _equal_edges(reference.size, edges.size - 1)
-    last_deficit = reference[np.maximum(cuts[1:], 1) - 1]
-    bin_of = np.searchsorted(last_deficit, t_deficit, side="left")
-    known = bin_of < last_deficit.size
-    if not known.any():  # all of U is surer than any test item: the last bin may borrow them
-        bin_of, known = np.full_like(bin_of, last_deficit.size - 1), ~known
-    n_test = np.bincount(bin_of[known], minlength=last_deficit.size).astype(np.float64)
-    n_wrong = np.bincount(bin_of[known & wrong], minlength=last_deficit.size).astype(np.float64)
+    bin_of, edges = match_bins(t_deficit, pool_deficit, n_bins=n_bins, matched=matched)
+    known = bin_of >= 0
+    n_bins = edges.size - 1
+    n_test = np.bincount(bin_of[known], minlength=n_bins).astype(np.float64)
+    n_wrong = np.bincount(bin_of[known & wrong], minlength=n_bins).astype(np.float64)
     rate = _rising_rates(n_wrong, n_test)
 
-    covered = _coverage(edges, shares * n_left)  # (T, n_bins) items of each bin above theta
+    covered = _coverage(edges, shares * edges[-1])  # (T, n_bins) items of each bin above theta
     error = covered @ rate / covered.sum(axis=1)
     n_effective = _kish(covered, n_test)
     return Profile(shares, error, n_effective, error * n_effective, edges, rate, n_test)
+
+
+def match_bins(
+    test_deficit: npt.ArrayLike,
+    pool_deficit: npt.ArrayLike,
+    *,
+    n_bins: int = 20,
+    matched: bool = True,
+) -> tuple[IndexArray, IndexArray]:
+    """Which bin of U each test item speaks for: the step of ``estimate_profile`` that comes first.
+
+    Parameters
+    ----------
+    test_deficit, pool_deficit, n_bins, matched
+        As ``estimate_profile`` takes them.
+
+    Returns
+    -------
+    bins : (n_test,) int64
+        Bin of each test item; -1 where it is less confident than all of U and others are not.
+    bin_edges : (n_bins + 1,) int64
+        Ranks in U at which bins begin and end.
+
+    Raises
+    ------
+    ValueError
+        On empty, NaN or out-of-range input.
+    """
+    t_deficit = _deficits("test_deficit", test_deficit)
+    u_deficit = _deficits("pool_deficit", pool_deficit)
+    if n_bins < 1:
+        raise ValueError(f"n_bins: expected at least 1, found {n_bins}")
+    edges = _equal_edges(int(u_deficit.size), n_bins if matched else min(n_bins, t_deficit.size))
+    reference = np.sort(u_deficit if matched else t_deficit)
+    cuts = edges if matched else _equal_edges(reference.size, edges.size - 1)
+    last_deficit = reference[np.maximum(cuts[1:], 1) - 1]
+    bins = np.searchsorted(last_deficit, t_deficit, side="left")
+    beyond = bins == last_deficit.size
+    # Where all of U is surer than any test item, the last bin borrows them.
+    bins[beyond] = last_deficit.size - 1 if beyond.all() else -1
+    return bins, edges
 
 
 def upper_error(error: npt.ArrayLike, n_effective: npt.ArrayLike, safety: float) -> FloatArray:

@@ -4,7 +4,10 @@
 //   sum_i w_i log(s_i/e_i) + (t_i - w_i) log((1 - s_i)/(1 - e_i)),   s_i = w_i / t_i,
 //   + (gamma - 0.5)^2 / (2 0.3^2)  + ratio / 0.15,
 // the second line the priors gamma ~ N(0.5, 0.3) and ratio ~ exponential of mean 0.15, where ratio
-// is n_max/k or floor/(alpha n_max^-gamma). Log: the least sum_i weight_i (log e_i - log s_i)^2 / 2
+// is n_max/k or floor/(alpha n_max^-gamma). Rows may bring centres of their own, drawn from these
+// priors, as replicas do; the second line is then
+//   + (gamma - centre)^2 / (2 0.3^2)  + (ratio - centre)^2 / (2 0.15^2).
+// Log: the least sum_i weight_i (log e_i - log s_i)^2 / 2
 // without priors. Both with 0 <= gamma <= 3, ratio >= 0 and, uncapped and untruncated, an error at
 // n_max of at most 100 E0: past that the data only say "at chance".
 #pragma once
@@ -42,6 +45,8 @@ struct FitInput {
   MatrixView<const double> wrong;    // (rows, R) in [0, n_test]; need not be whole
   MatrixView<const double> n_test;   // (rows, R) >= 0
   MatrixView<const double> weights;  // (rows, R) >= 0; binomial: multiply both counts
+  const double* gamma_centre = nullptr;  // (rows,) in [0, 3], binomial; both or none
+  const double* ratio_centre = nullptr;  // (rows,) >= 0
 };
 
 struct FitOutput {
