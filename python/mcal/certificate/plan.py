@@ -100,7 +100,8 @@ def plan_audit(
     n_pool : int
         N, the whole pool.
     n_test : int
-        Test items the expectation comes from, >= 1: the fewer, the deeper the frame.
+        Test items the expectation comes from, >= 1: the fewer, the deeper the frame. Where some
+        no longer measure it is those that do (the sum of ``Profile.bin_n_test``).
     target_error : float
         eps, in [0, 1].
     confidence : float
@@ -124,13 +125,13 @@ def plan_audit(
     where c reaches E (at rank K): the frame is ``M = min(|P|, K + sqrt(E |P| / n_test) / e)``, one
     standard error of the expectation deeper. For each k, n_k is the fewest draws for which at most
     k audited errors prove E; the cut is expected where ``c_i n_k / M = k + 0.7``, and the k with
-    the fewest labels wins (every k to 32, then steps of 5 %). Prices play no part: every item not
+    the fewest labels wins (every k to 40, then steps of 5 %). Prices play no part: every item not
     labelled by the machine costs the same. The first E items need no audit, so that people expect
     to label ``|P| - E`` at most.
 
     For "machine" the draws are on a grid instead, and so are the ranks; the audited errors
     tolerated at each are taken from the normal law; the start is the rank likeliest to
-    pass, and an audit that fails there costs everything.
+    pass, and an audit that fails there leaves everything to people.
 
     Cost: a few hundred hypergeometric tails. Source: algorithm.md, section 5; for "machine", ours.
     """
