@@ -2,6 +2,7 @@
 #include <pybind11/typing.h>
 
 #include <algorithm>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -57,6 +58,9 @@ py::typing::Tuple<Reals, Reals> profiles(const py::object& counts_any, const py:
     fail("bin_size", "bins for each of " + std::to_string(cells.shape(0)) + " rounds",
          describe(bin_size));
   }
+  for (const double n : span_of(bin_size)) {
+    if (!(n >= 0.0)) fail("bin_size", "numbers >= 0", std::to_string(n));
+  }
   check_range(counts, "counts", 0, std::numeric_limits<std::int32_t>::max());
   check_range(cells, "cells", -1, static_cast<std::int32_t>(2 * bin_size.shape(1) - 1));
   check_thetas(span_of(thetas));
@@ -105,9 +109,16 @@ py::typing::Tuple<Reals, Whole> curves(const py::object& n_train_any, const py::
     fail("forms", "one to four", std::to_string(forms.size()));
   }
   const Index n_replicas = wrong.shape(0) / n_thetas;
-  constexpr double most = std::numeric_limits<double>::max();
   const Reals gamma_centre = per_replica(gamma_centre_any, "gamma_centre", n_replicas, 0.0, 3.0);
-  const Reals ratio_centre = per_replica(ratio_centre_any, "ratio_centre", n_replicas, 0.0, most);
+  const auto ratio_centre =
+      as_array<double>(ratio_centre_any, "ratio_centre", 2, "float64 of shape (forms, replicas)");
+  const auto negative = [](double x) { return !(x >= 0.0); };
+  const auto ratios = span_of(ratio_centre);
+  if (ratio_centre.shape(0) != static_cast<Index>(forms.size()) ||
+      ratio_centre.shape(1) != n_replicas || std::any_of(ratios.begin(), ratios.end(), negative)) {
+    fail("ratio_centre", "numbers >= 0, a row for each form and a column for each replica",
+         describe(ratio_centre));
+  }
   const Reals form_draw = per_replica(form_draw_any, "form_draw", n_replicas, 0.0, 1.0);
   const CurvesInput input{.n_train = span_of(n_train),
                           .wrong = matrix_of(wrong),
@@ -116,7 +127,7 @@ py::typing::Tuple<Reals, Whole> curves(const py::object& n_train_any, const py::
                           .chance = as_number(chance_any, "chance", {0.0, 1.0, true}),
                           .forms = forms,
                           .gamma_centre = gamma_centre.data(),
-                          .ratio_centre = ratio_centre.data(),
+                          .ratio_centre = matrix_of(ratio_centre),
                           .form_draw = form_draw.data(),
                           .n_at = span_of(n_at)};
   Reals error({wrong.shape(0), n_at.size()});

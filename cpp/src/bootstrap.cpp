@@ -236,10 +236,6 @@ void replica_curves(const CurvesInput& in, MatrixView<double> error, std::int32_
   const Index n_rounds = in.wrong.cols;
 
   std::vector<double> gamma_centre(size(rows)), ratio_centre(size(rows));
-  for (Index row = 0; row < rows; ++row) {
-    gamma_centre[size(row)] = in.gamma_centre[row / n_thetas];
-    ratio_centre[size(row)] = in.ratio_centre[row / n_thetas];
-  }
   const std::vector<double> ones(size(n_rounds), 1.0);
   const FitInput fit_input{.n_train = {in.n_train.data(), rows, n_rounds, 0},
                            .wrong = in.wrong,
@@ -248,7 +244,13 @@ void replica_curves(const CurvesInput& in, MatrixView<double> error, std::int32_
                            .gamma_centre = gamma_centre.data(),
                            .ratio_centre = ratio_centre.data()};
   std::vector<Fits> fits;
-  for (const Form form : in.forms) fits.push_back(fit(fit_input, form, in.chance));
+  for (Index f = 0; f < n_forms; ++f) {
+    for (Index row = 0; row < rows; ++row) {
+      gamma_centre[size(row)] = in.gamma_centre[row / n_thetas];
+      ratio_centre[size(row)] = in.ratio_centre(f, row / n_thetas);
+    }
+    fits.push_back(fit(fit_input, in.forms[size(f)], in.chance));
+  }
 
   std::vector<double> log_n;
   for (const double n : in.n_at) log_n.push_back(std::log(n));

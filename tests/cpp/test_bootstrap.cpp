@@ -105,7 +105,7 @@ TEST_CASE("curves are the same at any thread count and SIMD level, and meet thei
                                 .chance = 0.9,
                                 .forms = forms,
                                 .gamma_centre = gamma.data(),
-                                .ratio_centre = ratio.data(),
+                                .ratio_centre = {ratio.data(), 4, n_replicas, 0},
                                 .form_draw = draw.data(),
                                 .n_at = at};
   std::vector<std::vector<double>> errors;

@@ -33,16 +33,16 @@ void replica_profiles(const RoundsInput& input, MatrixView<double> wrong,
                       MatrixView<double> n_test);
 
 struct CurvesInput {
-  std::span<const double> n_train;  // (R,) > 0
-  MatrixView<const double> wrong;   // (replicas * T, R), as replica_profiles gives them
-  MatrixView<const double> n_test;  // (replicas * T, R)
-  std::span<const double> thetas;   // (T,)
-  double chance = 0.0;              // E0 in (0, 1)
-  std::span<const Form> forms;      // different ones, at least one
-  const double* gamma_centre;       // (replicas,) see FitInput
-  const double* ratio_centre;       // (replicas,)
-  const double* form_draw;          // (replicas,) in [0, 1)
-  std::span<const double> n_at;     // (K,) > 0
+  std::span<const double> n_train;        // (R,) > 0
+  MatrixView<const double> wrong;         // (replicas * T, R), as replica_profiles gives them
+  MatrixView<const double> n_test;        // (replicas * T, R)
+  std::span<const double> thetas;         // (T,)
+  double chance = 0.0;                    // E0 in (0, 1)
+  std::span<const Form> forms;            // different ones, at least one
+  const double* gamma_centre;             // (replicas,) see FitInput
+  MatrixView<const double> ratio_centre;  // (forms, replicas)
+  const double* form_draw;                // (replicas,) in [0, 1)
+  std::span<const double> n_at;           // (K,) > 0
 };
 
 // error (replicas * T, K): every theta's fit of the one form that the replica draws, see

@@ -20,7 +20,7 @@ from .rounds import MeasuredRound
 __all__ = ["CurveReplicas", "bootstrap_curves", "quantiles"]
 
 GAMMA_MEAN, GAMMA_DEVIATION, GAMMA_MAX = 0.5, 0.3, 3.0
-RATIO_MEAN = 0.25
+RATIO_MEAN: dict[Form, float] = {"truncated": 0.2, "floor": 0.6}
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,10 +115,10 @@ def bootstrap_curves(
     these items, but for one correction, of a bias that pooling bins has in replicas twice over,
     and two differences that make replicas as different as the data leave the truth:
 
-    * The priors' centres are drawn from the priors, once for each replica: gamma from
-      N(0.5, 0.3), and n_max / k or floor / (alpha n_max^-gamma) from an exponential of mean 0.25,
-      around which it then has a normal prior of deviation 0.15. A fixed prior pulls all replicas
-      to one place in directions that the data say nothing about.
+    * The priors' centres are drawn once for each replica: gamma's from N(0.5, 0.3), that of
+      n_max / k from an exponential of mean 0.2, that of floor / (alpha n_max^-gamma) from one of
+      mean 0.6; both ratios then have a normal prior of deviation 0.15. A fixed prior pulls all
+      replicas to one place in directions that the data say nothing about.
     * One form is drawn for all thetas, with weight exp(-deviance / 2), the deviance being the
       mean over thetas. A mean of forms is a curve that none of them believes in; a sum over
       thetas counts the same wrong items up to T times and leaves one form.
@@ -179,7 +179,7 @@ def bootstrap_curves(
     rng = np.random.default_rng(seed)
     counts = _resampled(rng, n_replicas, cells.shape[1])
     gamma_centre = np.clip(rng.normal(GAMMA_MEAN, GAMMA_DEVIATION, n_replicas), 0.0, GAMMA_MAX)
-    ratio_centre = rng.exponential(RATIO_MEAN, n_replicas)
+    ratio = rng.exponential(1.0, n_replicas)
     form_draw = rng.random(n_replicas)
 
     as_measured = np.ones((1, cells.shape[1]), np.int32)
@@ -195,7 +195,7 @@ def bootstrap_curves(
         forms=[FORMS.index(f) for f in forms],
         chance=chance,
         gamma_centre=gamma_centre,
-        ratio_centre=ratio_centre,
+        ratio_centre=[RATIO_MEAN.get(f, 0.0) * ratio for f in forms],
         form_draw=form_draw,
     )
     shape = (n_replicas, shares.size, knots.size)
