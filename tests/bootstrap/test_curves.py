@@ -167,7 +167,7 @@ def test_the_bias_of_pooling_is_taken_out() -> None:
         flat = [MeasuredRound(n, edges, row) for n, row in zip((100, 101), cells, strict=True)]
         found = bootstrap_curves(flat, [101], n_classes=10, seed=seed, n_replicas=50)
         middle.append(np.median(found.error_at(101, 0.5)))
-    assert 0.26 < np.mean(middle) < 0.31
+    assert 0.283 < np.mean(middle) < 0.31
 
 
 def test_more_test_items_narrow_the_interval() -> None:
@@ -262,6 +262,6 @@ def test_the_interval_contains_the_truth(family: str) -> None:
             low, high = found.error_interval(n, 1.0)
             hits.append(low <= float(curve(np.array(float(n)))) <= high)
             widths.append(high / low)
-    assert np.mean(hits) > 0.77
+    assert np.mean(hits) > 0.85
     assert np.median(widths[::2]) < 2.5
     assert np.median(widths[1::2]) < 7.0
