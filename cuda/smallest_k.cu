@@ -2,13 +2,17 @@
 // cpp/src/smallest_k.cpp, and equal to it on any input. Numbers become unsigned keys in the order
 // wanted, and then
 //
-//   count, narrow     find the k-th key from its leading digits on: how many numbers have which
-//                     next digit, and which digit the k-th has
-//   tally, scan       how many of a warp's share of the numbers come before the k-th key or equal
-//   it gather            the k numbers, in order of position sort_few          few of them: a
-//   bitonic sort by key and position in one block digits, scan,     many: a radix sort of 8-bit
-//   digits, the least significant first, and so in scatter           order of position among equal
-//   keys
+//   count, narrow: find the k-th key from its leading digits on: how many numbers have which next
+//                  digit, and which digit the k-th has
+//
+//   tally, scan: how many of a warp's share of the numbers come before the k-th key or equal it
+//
+//   gather: the k numbers, in order of position
+//
+//   sort_few: few of them, a bitonic sort by key and position in one block
+//
+//   digits, scan, scatter: many, a radix sort of 8-bit digits, the least significant first, and so
+//                          in order of position among equal keys
 //
 // Work is shared among warps by neighbouring numbers, and each warp goes through its own in order:
 // results depend on nothing but the numbers. No host in between: `state` says what is known.

@@ -178,10 +178,10 @@ def test_wrong_launches_are_refused(device: EmulatedDevice) -> None:
         device.launch("sum_float32", 4, 64, good, cooperative=True)
 
 
-def test_multiply_sees_what_a_tensor_core_sees(device: EmulatedDevice) -> None:
-    a = np.array([[1 + 2**-10, 2**-11]], np.float32)
+def test_multiply_is_of_halves(device: EmulatedDevice) -> None:
+    a = np.array([[1 + 2**-10, 2**-11]], np.float16)
     out = device.xp.empty((1, 1), np.float32)
-    device.multiply(a, np.ones((1, 2), np.float32), out, dtype="float32")
+    device.multiply(a, np.ones((1, 2), np.float16), out)
     assert out[0, 0] == np.float32(1 + 2**-10 + 2**-11)
-    device.multiply(a + np.float32(2**-12), np.array([[1, 0]], np.float32), out, dtype="float32")
-    assert out[0, 0] == np.float32(1 + 2**-10)
+    with pytest.raises(EmulationError, match="multiply: float32 by float16"):
+        device.multiply(a.astype(np.float32), a, out)

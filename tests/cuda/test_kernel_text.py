@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import mcal
 from mcal.cuda import STEMS, kernel_source
 from mcal.errors import DeviceError
 
@@ -13,6 +14,8 @@ SOURCES = Path(__file__).parents[2] / "cuda"
 
 
 def test_installed_text_is_the_text_of_the_sources(monkeypatch: pytest.MonkeyPatch) -> None:
+    if SOURCES.parent in Path(mcal.__file__).parents:
+        pytest.skip("an editable install copies the text when it is built")
     for stem in STEMS:
         monkeypatch.delenv("MCAL_CUDA_DIR", raising=False)
         installed = kernel_source(stem)

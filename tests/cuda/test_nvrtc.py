@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from mcal.cuda import COMPILE_OPTIONS
+
 nvrtc: Any = pytest.importorskip(
     "cuda.bindings.nvrtc", reason="NVRTC's Python bindings are not installed"
 )
@@ -34,7 +36,7 @@ def compiled(text: str, options: list[str]) -> tuple[bool, str]:
 
 
 def options(architecture: str) -> list[str]:
-    return [f"--gpu-architecture={architecture}", "--std=c++17", f"-I{CUDA}", f"-I{headers()}"]
+    return [*COMPILE_OPTIONS, f"--gpu-architecture={architecture}", f"-I{CUDA}", f"-I{headers()}"]
 
 
 @pytest.fixture(autouse=True)

@@ -71,6 +71,8 @@ def score_items(
                 reported_at = time.monotonic()
                 progress(rows.stop / n, f"{rows.stop:,} of {n:,} items")
     progress(1.0, f"{n:,} of {n:,} items")
+    if stay and device.type == "cuda":
+        torch.cuda.empty_cache()  # what torch keeps for later, selection may need now
     if not stay:
         return Scores(logits.numpy(), embedded.numpy() if embeddings else None)
     return Scores(logits, embedded if embeddings else None)

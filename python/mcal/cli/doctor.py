@@ -114,6 +114,7 @@ def _cuda_engine() -> tuple[State, str]:
     if reason is not None:
         return "note", f"not here, selection runs on the CPU ({reason})"
     device = open_device()
+    device.load("smallest_k")  # can kernels be compiled here?
     return "ok", f"selection runs on {device.name}, {device.free_bytes() >> 20:,} MiB free"
 
 

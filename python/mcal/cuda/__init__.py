@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .compiler import compiled_kernels
 from .cupy_device import CupyDevice, open_device, why_no_device
 from .interchange import Engine, Foreign, open_array
 from .kernels import COMPILE_OPTIONS, STEMS, kernel_source
@@ -12,6 +13,7 @@ __all__ = [
     "CupyDevice",
     "Engine",
     "Foreign",
+    "compiled_kernels",
     "kernel_source",
     "open_array",
     "open_device",

@@ -6,6 +6,7 @@ Nothing else imports CuPy. Methods are described where the protocol is:
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -16,11 +17,13 @@ from typing import Any
 import numpy as np
 
 from ..errors import DeviceError, MissingExtraError
-from .kernels import COMPILE_OPTIONS, kernel_source, stem_of
+from .compiler import compiled_kernels
+from .kernels import stem_of
 
 __all__ = ["CupyDevice", "open_device", "why_no_device"]
 
-DEFAULT_SHARED_BYTES = 48 * 1024  # what a kernel gets of a block's memory without asking
+# What a kernel gets of a block's memory without asking, less what kernels declare for themselves.
+DEFAULT_SHARED_BYTES = 47 * 1024
 
 
 def why_no_device() -> str | None:
@@ -48,7 +51,10 @@ def open_device(ordinal: int = 0) -> CupyDevice:
 def _cupy_with_devices() -> Any:
     if find_spec("cupy") is None:
         raise MissingExtraError("cupy", "cuda13")
-    cupy = import_module("cupy")
+    try:
+        cupy = import_module("cupy")
+    except ImportError as error:
+        raise DeviceError(f"no CUDA device: CuPy cannot be imported: {error}") from error
     try:
         n_devices = cupy.cuda.runtime.getDeviceCount()
     except cupy.cuda.runtime.CUDARuntimeError as error:
@@ -76,23 +82,30 @@ class CupyDevice:
         self.ordinal = ordinal
         with cupy.cuda.Device(ordinal) as device:
             attributes = device.attributes
+            self._architecture = f"sm_{device.compute_capability}"
         self.name = cupy.cuda.runtime.getDeviceProperties(ordinal)["name"].decode()
         self.n_multiprocessors = int(attributes["MultiProcessorCount"])
         self.max_shared_bytes = int(attributes["MaxSharedMemoryPerBlockOptin"])
         self._modules: dict[tuple[str, bool], Any] = {}
         self._functions: dict[tuple[str, bool], Any] = {}
-        self._copies: Any = None  # the stream for uploads beside the launches
-        self._is_copying = False
+        self._copying = threading.local()  # this thread's stream for uploads
 
     @contextmanager
     def on_stream(self, pointer: int | None) -> Iterator[None]:
-        """Make this device and a stream current: one by its address, or with None CuPy's own."""
-        with self.xp.cuda.Device(self.ordinal):
-            if pointer is None:
-                yield
-                return
-            with self.xp.cuda.Stream.from_external(_Stream(pointer)):
-                yield
+        """Make this device and a stream current: one by its address, or with None CuPy's own.
+
+        What does not fit into the device's memory meanwhile is a ``DeviceError``.
+        """
+        try:
+            with self.xp.cuda.Device(self.ordinal):
+                if pointer is None:
+                    yield
+                else:
+                    with self.xp.cuda.Stream.from_external(_Stream(pointer)):
+                        yield
+        except self.xp.cuda.memory.OutOfMemoryError as error:
+            free = self.free_bytes()
+            raise DeviceError(f"{self.name}: {error}; {free:,} bytes free") from error
 
     def free_bytes(self) -> int:
         """Memory that an allocation can get: the device's free memory and that of CuPy's pool."""
@@ -100,43 +113,39 @@ class CupyDevice:
             free, _ = self.xp.cuda.runtime.memGetInfo()
             return int(free) + int(self.xp.get_default_memory_pool().free_bytes())
 
+    def load(self, stem: str, *, cooperative: bool = False) -> Any:
+        """A file of kernels, compiled for this device at its first use."""
+        key = stem, cooperative
+        if key not in self._modules:
+            path = compiled_kernels(self.xp, stem, self._architecture)
+            self._modules[key] = self.xp.RawModule(
+                path=str(path), enable_cooperative_groups=cooperative
+            )
+        return self._modules[key]
+
     def launch(
         self,
         kernel: str,
-        grid: int | tuple[int, ...],
+        grid: int,
         block: int,
         args: tuple[Any, ...],
         *,
         shared_bytes: int = 0,
         cooperative: bool = False,
     ) -> None:
-        function = self._function(kernel, cooperative, shared_bytes)
-        shape = grid if isinstance(grid, tuple) else (grid,)
-        function(shape, (block,), args, shared_mem=shared_bytes)
+        key = kernel, cooperative
+        if key not in self._functions:
+            module = self.load(stem_of(kernel), cooperative=cooperative)
+            self._functions[key] = module.get_function(kernel)
+        function = self._functions[key]
+        if shared_bytes > DEFAULT_SHARED_BYTES:
+            function.max_dynamic_shared_size_bytes = shared_bytes
+        function((grid,), (block,), args, shared_mem=shared_bytes)
 
-    def resident_blocks(self, kernel: str, block: int, shared_bytes: int = 0) -> int:
-        driver = import_module("cupy_backends.cuda.api.driver")
-        function = self._function(kernel, True, shared_bytes)
-        each = driver.occupancyMaxActiveBlocksPerMultiprocessor(
-            function.kernel.ptr, block, shared_bytes
-        )
-        return int(each) * self.n_multiprocessors
-
-    def multiply(self, a: Any, b: Any, out: Any, *, dtype: str) -> None:
-        """``out`` (n, m) float32 = ``a`` (n, d) times ``b`` (m, d) transposed, by cuBLAS."""
-        cublas = import_module("cupy.cuda.cublas")
-        runtime = self.xp.cuda.runtime
-        kind = {
-            "float32": runtime.CUDA_R_32F,
-            "float16": runtime.CUDA_R_16F,
-            "bfloat16": runtime.CUDA_R_16BF,
-        }[dtype]
-        compute = (
-            cublas.CUBLAS_COMPUTE_32F_FAST_TF32 if dtype == "float32" else cublas.CUBLAS_COMPUTE_32F
-        )
-        one, zero = np.float32(1), np.float32(0)
-        scalars = np.array([one, zero])
-        item = a.dtype.itemsize
+    def multiply(self, a: Any, b: Any, out: Any) -> None:
+        cublas, runtime = self.xp.cuda.cublas, self.xp.cuda.runtime
+        scalars = np.array([1, 0], np.float32)
+        half, single = a.dtype.itemsize, out.dtype.itemsize
         # cuBLAS stores columns first: to it these are out^T = b a^T.
         cublas.gemmEx(
             self.xp.cuda.device.get_cublas_handle(),
@@ -147,28 +156,28 @@ class CupyDevice:
             a.shape[1],
             scalars[:1].ctypes.data,
             b.data.ptr,
-            kind,
-            b.strides[0] // item,
+            runtime.CUDA_R_16F,
+            b.strides[0] // half,
             a.data.ptr,
-            kind,
-            a.strides[0] // item,
+            runtime.CUDA_R_16F,
+            a.strides[0] // half,
             scalars[1:].ctypes.data,
             out.data.ptr,
             runtime.CUDA_R_32F,
-            out.strides[0] // 4,
-            compute,
+            out.strides[0] // single,
+            cublas.CUBLAS_COMPUTE_32F,
             cublas.CUBLAS_GEMM_DEFAULT,
         )
 
     @contextmanager
     def copy_stream(self) -> Iterator[None]:
-        if self._copies is None:
-            self._copies = self.xp.cuda.Stream(non_blocking=True)
-        self._is_copying = True
+        if not hasattr(self._copying, "kept"):
+            self._copying.kept = self.xp.cuda.Stream(non_blocking=True)
+        self._copying.stream = self._copying.kept
         try:
             yield
         finally:
-            self._is_copying = False
+            self._copying.stream = None
 
     def record(self) -> Any:
         event = self.xp.cuda.Event(disable_timing=True)
@@ -184,36 +193,5 @@ class CupyDevice:
     def download(self, array: Any) -> Any:
         return self.xp.asnumpy(array, stream=self._stream())
 
-    def synchronize(self) -> None:
-        self._stream().synchronize()
-
     def _stream(self) -> Any:
-        return self._copies if self._is_copying else self.xp.cuda.get_current_stream()
-
-    def _function(self, kernel: str, cooperative: bool, shared_bytes: int) -> Any:
-        key = kernel, cooperative
-        if key not in self._functions:
-            module = self._module(stem_of(kernel), cooperative)
-            self._functions[key] = module.get_function(kernel)
-        function = self._functions[key]
-        if shared_bytes > DEFAULT_SHARED_BYTES:
-            function.max_dynamic_shared_size_bytes = shared_bytes
-        return function
-
-    def _module(self, stem: str, cooperative: bool) -> Any:
-        """A file of kernels, compiled at its first use here; CuPy keeps the result on disk."""
-        key = stem, cooperative
-        if key not in self._modules:
-            self._modules[key] = self.xp.RawModule(
-                code=kernel_source(stem),
-                options=(*COMPILE_OPTIONS, *_header_options()),
-                enable_cooperative_groups=cooperative,
-            )
-        return self._modules[key]
-
-
-def _header_options() -> tuple[str, ...]:
-    """Where ``cuda_fp16.h`` lies when CUDA came from the package index; else CuPy knows."""
-    pathfinder = import_module("cuda.pathfinder")  # CuPy depends on it
-    folder = pathfinder.find_nvidia_header_directory("cudart")
-    return (f"-I{folder}",) if folder else ()
+        return getattr(self._copying, "stream", None) or self.xp.cuda.get_current_stream()

@@ -81,10 +81,9 @@ class Foreign:
 
         Raises ``DeviceError`` with the bytes needed and free when they do not fit.
         """
-        values = self.where_it_lies(device)
         if self.ordinal is not None:
-            return values
-        values = np.asarray(values)
+            return self.where_it_lies(device)
+        values = np.asarray(self.values)
         needed, free = values.nbytes, device.free_bytes()
         if needed > free:
             raise DeviceError(
@@ -98,7 +97,8 @@ class Foreign:
         if self.library == "numpy":
             return result if on_host else self._device().xp.asnumpy(result)
         if self.library == "cupy":
-            return self._device().xp.asarray(result)
+            with self.on_device() as device:
+                return device.xp.asarray(result)
         torch = sys.modules["torch"]
         if not on_host:
             on_cuda = torch.from_dlpack(result)
@@ -161,7 +161,9 @@ def _open_on_device(values: Any, kind: tuple[int, int] | None, name: str) -> For
             array = device.xp.asarray(values)
         else:
             array = device.xp.from_dlpack(values)
-    return Foreign(name, array, str(array.dtype), "cupy", int(array.device.id), None)
+        dtype = str(array.dtype)
+        bits = array.view(np.uint16) if dtype == "bfloat16" else array
+    return Foreign(name, bits, dtype, "cupy", int(array.device.id), None)
 
 
 def _dlpack_device(values: Any) -> tuple[int, int] | None:

@@ -93,9 +93,12 @@ def k_center(
     array = open_array(x, "x")
     chosen = array.choose(engine)
     given = np.empty(0, np.int64) if centers is None else open_array(centers, "centers").on_host()
+    given = np.asarray(given)
     vectors = None if center_vectors is None else open_array(center_vectors, "center_vectors")
     if vectors is not None and chosen == "cuda" and vectors.dtype != array.dtype:
         raise ValueError(f"center_vectors: expected {array.dtype} like x, found {vectors.dtype}")
+    if vectors is not None and chosen == "cuda" and vectors.ordinal not in (None, array.ordinal):
+        raise ValueError("center_vectors: expected an array on the device of x or on the host")
     if chosen == "cpu":
         positions, distances, n_full_passes = _core.k_center(
             array.on_host(),

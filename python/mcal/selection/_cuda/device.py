@@ -27,7 +27,7 @@ class Device(Protocol):
     def launch(
         self,
         kernel: str,
-        grid: int | tuple[int, ...],
+        grid: int,
         block: int,
         args: tuple[Any, ...],
         *,
@@ -37,19 +37,15 @@ class Device(Protocol):
         """Start a kernel of ``cuda/`` on the current stream.
 
         ``args`` are arrays, whose address is passed, and NumPy scalars of exactly the parameter's
-        C type: ``np.int64(n)``, ``np.float32(0.5)``. The grid has at least one block.
+        C type: ``np.int64(n)``, ``np.float32(0.5)``. The grid has at least one block. A cooperative
+        grid has at most one block per multiprocessor, and all of it runs at once.
         """
         ...
 
-    def resident_blocks(self, kernel: str, block: int, shared_bytes: int = 0) -> int:
-        """How many blocks fit on the device at once: the most a cooperative launch can have."""
-        ...
+    def multiply(self, a: Any, b: Any, out: Any) -> None:
+        """Write ``a @ b.T`` to ``out``, float16 (n, d) by (m, d) to float32 (n, m).
 
-    def multiply(self, a: Any, b: Any, out: Any, *, dtype: str) -> None:
-        """Write ``a @ b.T`` to ``out``, (n, d) by (m, d) to (n, m), on tensor cores.
-
-        ``dtype`` "float32" rounds or truncates the inputs to TF32; "float16" and "bfloat16" are
-        taken as they are. Sums and ``out`` are float32.
+        On tensor cores: products are exact, sums are rounded in float32 in any order.
         """
         ...
 
@@ -74,8 +70,4 @@ class Device(Protocol):
 
     def download(self, array: Any) -> Any:
         """A NumPy array with what ``array`` holds when all that was started so far is done."""
-        ...
-
-    def synchronize(self) -> None:
-        """Wait until everything started so far is done."""
         ...

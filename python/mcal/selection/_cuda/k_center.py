@@ -78,7 +78,8 @@ def k_center(
     n_given = len(centers) + (0 if vectors is None else len(vectors))
     is_cosine = metric == "cosine"
     layout = _Layout(n, d, n_given, is_cosine, sizes)
-    if kernels.center_bytes(layout.stride) > device.max_shared_bytes:
+    least = kernels.center_bytes(layout.stride, layout.n_candidates, device.n_multiprocessors)
+    if least > device.max_shared_bytes:
         expected = f"rows that fit into {device.max_shared_bytes:,} bytes of shared memory"
         raise ValueError(f"x: expected {expected}, found {d:,} columns")
     rows = open_rows(
@@ -266,7 +267,7 @@ class _Greedy:
         return len(best)
 
     def _pick_plainly(self, n: int) -> int:
-        """Picks n times by passes of one center, as the plain loop does; nothing is waited for.
+        """Picks n times by passes of one center, as the plain loop does; no pass is waited for.
 
         All values are exact before; afterwards the last pick is a recent center.
         """
@@ -332,7 +333,6 @@ class _Greedy:
                     tile.halves[: len(rows)],
                     centers.halves[c : c + n_products],
                     products,
-                    dtype="float16",
                 )
                 kernels.refine(
                     device,

@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from ... import _core
 from ...types import IndexArray
 from .k_center_kernels import DTYPES, MAX_ROWS
 
@@ -37,9 +38,12 @@ def check_arguments(
         raise ValueError(f"metric: expected 'squared_euclidean' or 'cosine', found {metric!r}")
     if n > MAX_ROWS:
         raise ValueError(f"x: expected at most {MAX_ROWS} rows, found {n}")
+    if centers.ndim != 1 or (centers.dtype.kind not in "iu" and centers.size):
+        found = f"shape {centers.shape} and dtype {centers.dtype}"
+        raise ValueError(f"centers: expected int64 of shape (M,), found {found}")
     _check_centers(centers, n)
     available = n - len(centers)
-    if not 0 <= k <= available:
+    if not 0 <= _core.as_integer(k, "k", 0) <= available:
         expected = f"0 <= k <= {available}, the points that are no centers yet"
         raise ValueError(f"k: expected {expected}, found {k}")
 

@@ -30,6 +30,7 @@ DTYPES = ("float32", "float16", "bfloat16")  # numbered as in the kernels
 BLOCK = 256
 ROWS_A_BLOCK = BLOCK // 2  # where two lanes take a row
 WARPS = BLOCK // 32
+CANDIDATES_A_BLOCK = 16  # at least, as long as there are so many
 STATIC_SHARED_BYTES = 1024  # at most
 MAX_ROWS = 2**32 - 1
 
@@ -93,9 +94,10 @@ def strides(n_columns: int) -> tuple[int, int]:
     return half + (8 if half % 16 == 0 else 0), half
 
 
-def center_bytes(stride: int) -> int:
-    """Shared memory of a block that holds nothing but a center."""
-    return 4 * stride + STATIC_SHARED_BYTES
+def center_bytes(stride: int, n_candidates: int, n_multiprocessors: int) -> int:
+    """The least shared memory of a block that picks: a center, and its candidates' values."""
+    each = max(CANDIDATES_A_BLOCK, -(-n_candidates // n_multiprocessors))
+    return 4 * (stride + each) + STATIC_SHARED_BYTES
 
 
 def check(device: Device, x: Matrix, is_cosine: bool, first: int, first_bad: Any) -> None:
@@ -235,7 +237,7 @@ def pick(
     """
     xp = device.xp
     n, stride = candidates.shape
-    grid = min(device.n_multiprocessors, -(-n // 16))
+    grid = min(device.n_multiprocessors, -(-n // CANDIDATES_A_BLOCK))
     each = -(-n // grid)
     fixed = 4 * (stride + each)
     room = device.max_shared_bytes - STATIC_SHARED_BYTES - fixed

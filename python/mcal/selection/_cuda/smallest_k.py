@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ... import _core
 from .device import Device
 
 __all__ = ["smallest_k"]
@@ -19,6 +20,7 @@ MOST_IN_ONE_BLOCK = 2048  # for the sort of few; 12 bytes of shared memory each
 WARPS_PER_MULTIPROCESSOR = 64
 NUMBERS_PER_WARP = 1024  # at least; what a warp counts must be worth storing
 NONE = np.iinfo(np.int64).max
+DTYPES = ("float32", "float64", "int64")
 
 
 @dataclass(frozen=True)
@@ -46,11 +48,15 @@ def smallest_k(device: Device, values: Any, k: int, *, largest: bool) -> Any:
     Cost: 3 (4 bytes) or 6 (8 bytes) passes over the values that count digits, two that gather k
     of them, and a sort of those. No transfers but one number, which tells of NaN.
     """
+    if values.ndim != 1 or values.dtype.name not in DTYPES:
+        raise ValueError(
+            "values: expected float32, float64 or int64 of shape (N,), "
+            f"found shape {tuple(values.shape)} and dtype {values.dtype}"
+        )
     n = values.shape[0]
     if n == 0:
         raise ValueError("values: expected at least 1 value, found 0")
-    if not 0 <= k <= n:
-        raise ValueError(f"k: expected 0 to {n}, found {k}")
+    k = _core.as_integer(k, "k", 0, n)
     xp = device.xp
     values = xp.ascontiguousarray(values)
     state = xp.empty(3, np.int64)

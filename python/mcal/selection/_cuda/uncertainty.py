@@ -20,6 +20,7 @@ VECTOR_BYTES = 16
 PIECES_FOR_A_BLOCK = 4
 WARPS_PER_MULTIPROCESSOR = 32
 NO_ROW = np.iinfo(np.int64).max
+MOST_CLASSES = 1 << 30  # numbered by 32 bits in the kernel
 # A copy of scores whose rows are not contiguous is made for so many bytes of rows at a time.
 COPIED_BYTES = 1 << 28
 SUM_TOLERANCE = {"float32": 0.001, "float16": 0.001, "bfloat16": 0.005}
@@ -46,11 +47,8 @@ def uncertainty(
     the exact ones, relative, and equal rows give equal bits wherever they stand, unless their
     16-byte boundaries lie differently. Probabilities' sums may be 0.001 off, in bfloat16 0.005.
     """
+    _check(scores, dtype, kind)
     rows, cols = scores.shape
-    if rows < 1 or cols < 2 or cols > 1 << 30:
-        raise ValueError(
-            f"scores: expected shape (N >= 1, 2 <= C <= 2^30), found shape {tuple(scores.shape)}"
-        )
     xp = device.xp
     out = (
         xp.empty(rows, np.int64),
@@ -70,6 +68,18 @@ def uncertainty(
         if bad != NO_ROW:
             raise ValueError(_complaint(taken[bad], dtype, kind, start + bad))
     return out
+
+
+def _check(scores: Any, dtype: str, kind: str) -> None:
+    found = f"shape {tuple(scores.shape)} and dtype {dtype}"
+    if scores.ndim != 2 or dtype not in SUM_TOLERANCE:
+        raise ValueError(
+            f"scores: expected float32, float16 or bfloat16 of shape (N, C), found {found}"
+        )
+    if scores.shape[0] < 1 or not 2 <= scores.shape[1] <= MOST_CLASSES:
+        raise ValueError(f"scores: expected N >= 1 and 2 <= C <= {MOST_CLASSES}, found {found}")
+    if kind not in ("logits", "probabilities"):
+        raise ValueError(f"kind: expected 'logits' or 'probabilities', found {kind!r}")
 
 
 def _launch(
