@@ -163,3 +163,24 @@ def test_what_is_on_a_device_is_worked_on_there() -> None:
     on_host = mcal.uncertainty(scores, engine="cpu")
     assert on_host.label.device == scores.device
     np.testing.assert_array_equal(on_host.label.cpu(), wanted.label)
+
+
+@pytest.mark.usefixtures("cuda")
+@pytest.mark.parametrize(
+    ("ask", "words"),
+    [
+        (lambda **o: mcal.uncertainty(SCORES[0], **o), r"scores: .* found shape \(21,\) and dtype"),
+        (lambda **o: mcal.uncertainty(SCORES > 0, **o), r"scores: .* and dtype bool"),
+        (lambda **o: mcal.uncertainty(SCORES, kind="logit", **o), "kind: .* found 'logit'"),
+        (lambda **o: mcal.smallest_k(SCORES, 2, **o), r"values: .* shape \(37, 21\) and dtype"),
+        (lambda **o: mcal.smallest_k(SCORES[0] > 0, 2, **o), "values: .* dtype bool"),
+        (lambda **o: mcal.smallest_k(SCORES[0], 1.5, **o), "k: expected an integer, found 1.5"),
+        (lambda **o: mcal.k_center(SCORES, 1.5, **o), "k: expected an integer, found 1.5"),
+        (lambda **o: mcal.k_center(SCORES, 1, centers=[0.5], **o), r"centers: .* dtype float64"),
+        (lambda **o: mcal.k_center(SCORES[0], 1, **o), r"x: .* found shape \(21,\)"),
+    ],
+)
+def test_mistakes_are_told_before_anything_is_launched(ask: Any, words: str) -> None:
+    for engine in ("cpu", "cuda"):
+        with pytest.raises(ValueError, match=words):
+            ask(engine=engine)

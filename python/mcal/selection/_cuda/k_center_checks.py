@@ -7,8 +7,8 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from ... import _core
 from ...types import IndexArray
+from .checks import as_integer
 from .k_center_kernels import DTYPES, MAX_ROWS
 
 __all__ = ["check_arguments", "fail_row"]
@@ -43,7 +43,7 @@ def check_arguments(
         raise ValueError(f"centers: expected int64 of shape (M,), found {found}")
     _check_centers(centers, n)
     available = n - len(centers)
-    if not 0 <= _core.as_integer(k, "k", 0) <= available:
+    if not 0 <= as_integer(k, "k") <= available:
         expected = f"0 <= k <= {available}, the points that are no centers yet"
         raise ValueError(f"k: expected {expected}, found {k}")
 

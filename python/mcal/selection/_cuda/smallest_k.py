@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ... import _core
+from .checks import as_integer
 from .device import Device
 
 __all__ = ["smallest_k"]
@@ -56,7 +56,9 @@ def smallest_k(device: Device, values: Any, k: int, *, largest: bool) -> Any:
     n = values.shape[0]
     if n == 0:
         raise ValueError("values: expected at least 1 value, found 0")
-    k = _core.as_integer(k, "k", 0, n)
+    k = as_integer(k, "k")
+    if not 0 <= k <= n:
+        raise ValueError(f"k: expected 0 to {n}, found {k}")
     xp = device.xp
     values = xp.ascontiguousarray(values)
     state = xp.empty(3, np.int64)
