@@ -159,6 +159,44 @@ def coverage(n_campaigns: int) -> None:
                 print(f"  {family:>10} {times}x n_max: {said}", flush=True)
 
 
+def total_coverage(n_campaigns: int) -> None:
+    """How often the interval of C* holds the total of the best plan on the true curves."""
+    sizes, n_pool, n_test = (300, 600, 1200, 2400), 60_000, 900
+    print(f"total cost of the plan, N = {n_pool:,}, |B| = {sizes[-1]}, {n_test} test items:")
+    knots = curve_knots(sizes[-1], n_pool - n_test)
+    options = {
+        "n_pool": n_pool,
+        "n_test": n_test,
+        "target_error": 0.05,
+        "price_per_label": 0.04,
+        "training": TrainingCost(1.0, 5e-4),
+        "batch_min": 600,
+    }
+    for family in bootstrap_world.FAMILIES:
+        rng = np.random.default_rng(4)
+        hits, widths, decisions, right = [], [], [], []
+        for seed in range(n_campaigns):
+            curve, rounds = campaign(family, rng, sizes, n_test)
+            replicas = bootstrap_curves(rounds, knots, n_classes=10, seed=seed, n_replicas=200)
+            plans = bootstrap_plans(replicas, **options)
+            low, high = plans.total_cost_interval()
+            thetas = np.arange(1, 101) / 100
+            error = np.minimum(thetas[:, None] * curve(knots.astype(float)), 1.0)
+            best = search_plan(knots, error, thetas, n_train=sizes[-1], **options)
+            assert best.go_on_cost_usd is not None
+            gain_usd = plans.expected_gain_usd()
+            hits.append(low <= best.total_cost_usd <= high)
+            widths.append((high - low) / best.total_cost_usd)
+            decisions.append(gain_usd is not None and gain_usd > 0.0)
+            right.append(decisions[-1] == (best.stop_cost_usd > best.go_on_cost_usd))
+        print(
+            f"  {family:>10}: {np.mean(hits):.0%}, median width {np.median(widths):.0%} of it; "
+            f"going on is expected to pay in {np.mean(decisions):.0%}, rightly so or rightly not "
+            f"in {np.mean(right):.0%}",
+            flush=True,
+        )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--campaigns", type=int, default=200)
@@ -168,6 +206,7 @@ def main() -> None:
     check()
     speed(arguments.repeats)
     coverage(arguments.campaigns)
+    total_coverage(arguments.campaigns)
 
 
 if __name__ == "__main__":
