@@ -1,7 +1,8 @@
 """Label a whole data set, people and machine together, for the fewest dollars at a chosen error.
 
-The numeric functions take and return NumPy arrays; ``Campaign`` runs the whole job. Names are
-imported on first use, so that ``import mcal`` stays cheap.
+The numeric functions take and return NumPy arrays, those of selection CuPy's and torch's too;
+``Campaign`` runs the whole job. Names are imported on first use, so that ``import mcal`` stays
+cheap.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ _WHERE = {
     "PoolSettings": "mcal.settings",
     "AnnotatorSettings": "mcal.settings",
     "ClassifierSettings": "mcal.settings",
+    "DeviceError": "mcal.errors",
     "McalError": "mcal.errors",
+    "MissingExtraError": "mcal.errors",
     "NO_LABEL": "mcal.types",
     "ArrayPool": "mcal.pools",
     "EmbeddingPool": "mcal.pools",
@@ -87,6 +90,7 @@ __all__ = [
     "ClassifierSettings",
     "CurveFits",
     "CurveReplicas",
+    "DeviceError",
     "EmbeddingPool",
     "FilesAnnotator",
     "FitStatus",
@@ -94,6 +98,7 @@ __all__ = [
     "KCenter",
     "McalError",
     "MeasuredRound",
+    "MissingExtraError",
     "OracleAnnotator",
     "Plan",
     "PlanReplicas",
@@ -167,7 +172,7 @@ if TYPE_CHECKING:
         promised_error,
         split_confidence,
     )
-    from .errors import McalError
+    from .errors import DeviceError, McalError, MissingExtraError
     from .fitting import CurveFits, FitStatus, PowerLawFits, fit_curves, fit_power_laws
     from .planning import Plan, TrainingCost, curve_knots, search_plan
     from .pools import ArrayPool, EmbeddingPool, ImageFolderPool, open_pool

@@ -225,3 +225,11 @@ def test_mistakes_are_named(change: dict[str, object], words: str) -> None:
     }
     with pytest.raises(ValueError, match=words):
         certify(**(call | change))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "positions", [[1.9, 3.2], [False, True], [-1], [2, 2], [[1]], ["1"], [float("nan")]]
+)
+def test_what_is_no_rank_is_never_taken_for_one(positions: list) -> None:
+    with pytest.raises(ValueError, match="positions: expected"):
+        machine_positions(6, positions)

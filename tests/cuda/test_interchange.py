@@ -40,7 +40,7 @@ def test_bfloat16_travels_as_its_bits() -> None:
     array = open_array(torch.tensor([[1.0, -2.0]], dtype=torch.bfloat16), "scores")
     assert (array.dtype, array.values.dtype) == ("bfloat16", np.uint16)
     assert array.values.tolist() == [[0x3F80, 0xC000]]
-    with pytest.raises(ValueError, match=r"scores: expected float32 or float64 .* found bfloat16"):
+    with pytest.raises(ValueError, match=r"scores: .* found bfloat16; convert it, as by .float"):
         mcal.uncertainty(torch.zeros(2, 2, dtype=torch.bfloat16))
 
 
@@ -88,3 +88,11 @@ def test_the_engine_is_asked_for_by_name(ask: Any) -> None:
 def test_tensors_of_other_devices_are_refused() -> None:
     with pytest.raises(ValueError, match=r"scores: expected a tensor .*, found one on meta"):
         mcal.uncertainty(torch.empty(3, 4, device="meta"))
+
+
+def test_masks_are_not_ignored() -> None:
+    masked = np.ma.masked_array(SCORES[0], mask=SCORES[0] < 0)
+    with pytest.raises(ValueError, match="values: expected no masked array"):
+        mcal.smallest_k(masked, 2)
+    with pytest.raises(ValueError, match="centers: expected positions, found a mask"):
+        mcal.k_center(SCORES, 2, centers=SCORES[:, 0] > 0)

@@ -41,10 +41,10 @@ struct FitOptions {
 
 // Row-major inputs; row_stride 0 repeats one row. Points with weight 0 or n_test 0 do not count.
 struct FitInput {
-  MatrixView<const double> n_train;  // (rows, R) > 0
-  MatrixView<const double> wrong;    // (rows, R) in [0, n_test]; need not be whole
-  MatrixView<const double> n_test;   // (rows, R) >= 0
-  MatrixView<const double> weights;  // (rows, R) >= 0; binomial: multiply both counts
+  MatrixView<const double> n_train;      // (rows, R) > 0
+  MatrixView<const double> wrong;        // (rows, R) in [0, n_test]; need not be whole
+  MatrixView<const double> n_test;       // (rows, R) >= 0
+  MatrixView<const double> weights;      // (rows, R) >= 0; binomial: multiply both counts
   const double* gamma_centre = nullptr;  // (rows,) in [0, 3], binomial; both or none
   const double* ratio_centre = nullptr;  // (rows,) >= 0
 };

@@ -165,9 +165,26 @@ def machine_positions(cut: int, positions: npt.ArrayLike) -> IndexArray:
     Returns
     -------
     (n_machine,) int64
-        ``ranking[machine_positions(cut, positions)]`` are the items. Cost: O(cut).
+        ``ranking[machine_positions(cut, positions)]`` are the items.
+
+    Raises
+    ------
+    ValueError
+        On positions of the wrong shape or dtype, negative, or there twice.
+
+    Notes
+    -----
+    Cost: O(cut).
     """
-    ranks = np.asarray(positions, dtype=np.int64)
+    ranks = np.asarray(positions)
+    if ranks.ndim != 1 or (ranks.size and ranks.dtype.kind not in "iu"):
+        raise ValueError(
+            f"positions: expected int ranks of shape (n_audit,), "
+            f"found shape {ranks.shape} and dtype {ranks.dtype}"
+        )
+    ranks = ranks.astype(np.int64)
+    if ranks.size and (ranks.min() < 0 or np.unique(ranks).size != ranks.size):
+        raise ValueError("positions: expected ranks >= 0, each once, found others")
     free = np.ones(_core.as_integer(cut, "cut", 0), dtype=np.bool_)
     free[ranks[ranks < cut]] = False
     return np.flatnonzero(free)

@@ -101,7 +101,7 @@ def plan_audit(
         N, the whole pool.
     n_test : int
         Test items the expectation comes from, >= 1: the fewer, the deeper the frame. Where some
-        no longer measure it is those that do (the sum of ``Profile.bin_n_test``).
+        no longer measure it is those that do (``int(profile.bin_n_test.sum())``).
     target_error : float
         eps, in [0, 1].
     confidence : float

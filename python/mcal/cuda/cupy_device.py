@@ -58,9 +58,12 @@ def _cupy_with_devices() -> Any:
     try:
         n_devices = cupy.cuda.runtime.getDeviceCount()
     except cupy.cuda.runtime.CUDARuntimeError as error:
-        raise DeviceError(f"no CUDA device: {error}") from error
+        raise DeviceError(
+            f"no CUDA device was found, or its driver is missing or too old ({error}); "
+            'engine="cpu" needs none'
+        ) from error
     if n_devices == 0:
-        raise DeviceError("no CUDA device: the driver sees none")
+        raise DeviceError('no CUDA device: the driver sees none; engine="cpu" needs none')
     return cupy
 
 

@@ -49,7 +49,8 @@ class Foreign:
         """The values on the host: as they lie if they are there already, else a copy."""
         if self.dtype == "bfloat16":
             raise ValueError(
-                f"{self.name}: expected float32 or float64 for the CPU engine, found bfloat16"
+                f"{self.name}: expected a type that the CPU engine takes, found bfloat16; "
+                "convert it, as by .float()"
             )
         host: npt.NDArray[Any]
         if self.ordinal is None:
@@ -123,6 +124,8 @@ def open_array(values: Any, name: str) -> Foreign:
     torch = sys.modules.get("torch")
     if torch is not None and isinstance(values, torch.Tensor):
         return _open_tensor(torch, values.detach(), name)
+    if isinstance(values, np.ma.MaskedArray):
+        raise ValueError(f"{name}: expected no masked array, whose mask would be ignored")
     if isinstance(values, np.ndarray):
         dtype = str(values.dtype)
         bits = values.view(np.uint16) if dtype == "bfloat16" else values  # ml_dtypes' own

@@ -21,7 +21,8 @@ class KCenter:
     """What ``k_center`` picked.
 
     ``distances[i]`` is the distance of pick i to its nearest center just before it was picked:
-    the radius that covered all points until then. It never increases.
+    the radius that covered all points until then. It never increases. ``engine`` is where it was
+    computed.
     """
 
     positions: IndexArray  # (K,) rows of x, in the order of picking
@@ -94,6 +95,8 @@ def k_center(
     chosen = array.choose(engine)
     given = np.empty(0, np.int64) if centers is None else open_array(centers, "centers").on_host()
     given = np.asarray(given)
+    if given.dtype == np.bool_:
+        raise ValueError("centers: expected positions, found a mask; numpy.flatnonzero gives them")
     vectors = None if center_vectors is None else open_array(center_vectors, "center_vectors")
     if vectors is not None and chosen == "cuda" and vectors.dtype != array.dtype:
         raise ValueError(f"center_vectors: expected {array.dtype} like x, found {vectors.dtype}")

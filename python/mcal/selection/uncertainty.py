@@ -17,7 +17,7 @@ __all__ = ["Uncertainty", "entropy", "least_confidence", "margin", "uncertainty"
 
 @dataclass(frozen=True)
 class Uncertainty:
-    """What ``uncertainty`` says about N items, row for row.
+    """What ``uncertainty`` says about N items, row for row, and the engine that computed it.
 
     Rank on ``deficit``, not on the margin: 1 - p1 of a confident item is far below the rounding
     of a margin near 1, where items tie by the thousand.
@@ -34,6 +34,9 @@ def uncertainty(
     scores: npt.NDArray[Any], *, kind: ScoreKind = "logits", engine: Engine = "auto"
 ) -> Uncertainty:
     """Label, deficit, entropy and least confidence of every row of ``scores``.
+
+    The deficit is 1 - (p1 - p2), with p1 and p2 the two largest probabilities: small for items the
+    model is sure of.
 
     Small values keep their relative precision (4e-6 from float32 scores, 1e-14 from float64) down
     to 1e-300, because nothing is subtracted from 1. A row gives the same bits at any number of
