@@ -17,7 +17,6 @@ from typing import Literal
 import typer
 
 import mcal
-from mcal.cuda import open_device, why_no_device
 
 __all__ = ["Finding", "doctor", "examine"]
 
@@ -110,6 +109,8 @@ def _gpu() -> tuple[State, str]:
 
 
 def _cuda_engine() -> tuple[State, str]:
+    from mcal.cuda import open_device, why_no_device
+
     reason = why_no_device()
     if reason is not None:
         return "note", f"not here, selection runs on the CPU ({reason})"
