@@ -23,7 +23,7 @@ DATA = Path(__file__).parent.parent / "data"
 
 
 def make_campaign(folder: Path) -> None:
-    """One fact of every kind, as schema 1 knows them."""
+    """One fact of every kind, as the newest schema knows them."""
     with Store.create(
         folder,
         settings_json=Settings().model_dump_json(),
@@ -59,6 +59,13 @@ def make_campaign(folder: Path) -> None:
             checkpoint_sha256="ab" * 32,
         )
         store.add_estimates(0, "a", {"plan": {"predicted_total_cost_usd": 0.4}})
+        store.add_ranking(
+            round=0,
+            classifier="a",
+            indices=np.arange(11, 5, -1),
+            labels=np.array([1, 0, 1, 0, 1, 0]),
+            deficit=np.linspace(0.0, 0.5, 6),
+        )
         store.add_machine_labels(
             round=0,
             classifier="a",
@@ -72,7 +79,15 @@ def make_campaign(folder: Path) -> None:
         store.finish(stop_reason="done", details={})
 
 
-def check_campaign(store: Store) -> None:
+def check_campaign(store: Store, schema: int) -> None:
+    ranking = store.ranking()
+    if schema < 2:
+        assert ranking is None
+    else:
+        assert (ranking.classifier, ranking.round) == ("a", 0)
+        assert ranking.indices.tolist() == [11, 10, 9, 8, 7, 6]
+        assert ranking.labels.tolist() == [1, 0, 1, 0, 1, 0]
+        assert ranking.deficit.tolist() == np.linspace(0.0, 0.5, 6).tolist()
     assert store.campaign.broken == {3: "truncated file"}
     assert [batch.status for batch in store.batches()] == ["closed", "closed"]
     assert [batch.ticket for batch in store.batches()] == ["ticket-test", "ticket-train"]
@@ -99,13 +114,13 @@ def test_every_schema_has_its_frozen_file():
 def test_a_frozen_file_is_read_by_the_newest_code(path, read_only, tmp_path):
     shutil.copy(path, tmp_path / FILE_NAME)
     with Store.open(tmp_path, read_only=read_only) as store:
-        check_campaign(store)
+        check_campaign(store, schema=int(path.stem.removeprefix("store_")))
 
 
 def test_the_newest_code_makes_what_the_frozen_files_hold(tmp_path):
     make_campaign(tmp_path)
     with Store.open(tmp_path, read_only=True) as store:
-        check_campaign(store)
+        check_campaign(store, schema=len(MIGRATIONS))
 
 
 if __name__ == "__main__":

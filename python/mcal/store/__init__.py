@@ -12,6 +12,7 @@ from .records import (
     LabelTable,
     MachineLabelling,
     MachineLabels,
+    Ranking,
     RunRecord,
     RunStatus,
 )
@@ -31,6 +32,7 @@ __all__ = [
     "LabelTable",
     "MachineLabelling",
     "MachineLabels",
+    "Ranking",
     "RunRecord",
     "RunStatus",
     "Store",

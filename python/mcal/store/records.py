@@ -18,6 +18,7 @@ __all__ = [
     "LabelTable",
     "MachineLabelling",
     "MachineLabels",
+    "Ranking",
     "RunRecord",
     "RunStatus",
 ]
@@ -132,6 +133,17 @@ class MachineLabels:
     classifier: str
     round: int
     fee_usd_each: float
+
+
+@dataclass(frozen=True, eq=False)
+class Ranking:
+    """Items that nobody had labelled when a model was frozen, most confident first."""
+
+    indices: IndexArray  # (K,)
+    labels: IndexArray  # (K,) the machine's class numbers
+    deficit: FloatArray  # (K,) 1 - margin, in [0, 1], not falling
+    classifier: str
+    round: int
 
 
 @dataclass(frozen=True)

@@ -211,6 +211,32 @@ _ONE_LABELLER_1 = (
     BEGIN SELECT RAISE(ABORT, 'an item to be machine-labelled is with people already'); END""",
 )
 
+# The ranking that an audit was drawn from, most confident first: blobs of little-endian numbers,
+# because it is written once, read whole, and never looked into by a query.
+_RANKING_2 = (
+    """
+    CREATE TABLE ranking (
+        id INTEGER PRIMARY KEY CHECK (id = 1),
+        round INTEGER NOT NULL CHECK (round >= 0),
+        classifier TEXT NOT NULL,
+        n_items INTEGER NOT NULL CHECK (n_items >= 0),
+        items BLOB NOT NULL CHECK (typeof(items) = 'blob' AND length(items) = 8 * n_items),
+        labels BLOB NOT NULL CHECK (typeof(labels) = 'blob' AND length(labels) = 4 * n_items),
+        deficits BLOB NOT NULL CHECK (typeof(deficits) = 'blob' AND length(deficits) = 8 * n_items),
+        created_at TEXT NOT NULL
+    )""",
+    *(
+        f"""
+    CREATE TRIGGER ranking_{verb.lower()} BEFORE {verb} ON ranking
+    BEGIN SELECT RAISE(ABORT, 'facts are only appended'); END"""
+        for verb in ("UPDATE", "DELETE")
+    ),
+    """
+    CREATE TRIGGER ranking_after_finish BEFORE INSERT ON ranking
+    WHEN EXISTS (SELECT 1 FROM finish)
+    BEGIN SELECT RAISE(ABORT, 'the campaign is finished'); END""",
+)
+
 MIGRATIONS: tuple[Migration, ...] = (
     (
         f"PRAGMA application_id = {APPLICATION_ID}",
@@ -220,6 +246,7 @@ MIGRATIONS: tuple[Migration, ...] = (
         *_CLOSED_1,
         *_ONE_LABELLER_1,
     ),
+    _RANKING_2,
 )
 """Migration n (counted from 1) takes a file from ``user_version`` n - 1 to n."""
 

@@ -17,6 +17,7 @@ from .database import Database
 from .decisions import Decisions
 from .lock import WriterLock
 from .purchases import Purchases
+from .rankings import Rankings
 from .records import CampaignRecord
 from .schema import MIGRATIONS, migrate
 from .trainings import Trainings
@@ -26,7 +27,7 @@ __all__ = ["FILE_NAME", "Store"]
 FILE_NAME = "campaign.sqlite"
 
 
-class Store(Purchases, Trainings, Decisions):
+class Store(Purchases, Trainings, Rankings, Decisions):
     """Facts of one campaign, appended and read. Made by ``create`` and ``open``.
 
     A writer holds the campaign's lock until it is closed; readers need none. What a method has
