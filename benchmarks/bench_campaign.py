@@ -11,6 +11,7 @@ target for every seed; nothing of it is known to the campaign.
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import platform
 import tempfile
@@ -32,8 +33,8 @@ from mcal.settings import (
 )
 from mcal.store import Store
 
-COLUMNS = ("seed", "rounds", "train", "people", "machine", "usd", "saving", "error", "est", "s")
-COLUMNS += ("train_s", "score_s")
+COLUMNS = ("seed", "rounds", "train", "audit", "people", "machine", "usd", "saving")
+COLUMNS += ("error", "est", "cert", "s", "train_s", "score_s")
 
 
 def main() -> None:
@@ -88,17 +89,19 @@ def label(settings: Settings) -> tuple[float, ...]:
     assert settings.pool is not None
     summary = result.summary
     wrong = result.labels != read_truth(settings.pool, settings.classes)
-    assert not wrong[result.sources == "human"].any(), "people's labels are delivered as given"
+    assert not wrong[result.sources != "machine"].any(), "people's labels are delivered as given"
     return (
         settings.seed,
         summary.rounds,
         summary.n_train,
+        summary.n_audit,
         summary.n_human,
         summary.n_machine,
         summary.total_cost_usd,
         summary.saving or 0.0,
         float(np.mean(wrong)),
         summary.estimated_error or 0.0,
+        math.nan if summary.certified_error is None else summary.certified_error,
         wall_s,
         sum(run.train_s for run in runs),
         sum(run.score_s for run in runs),

@@ -34,6 +34,22 @@ def test_the_smallest_file_gives_the_defaults(tmp_path: Path) -> None:
         {"pool": {"kind": "digits"}, "annotator": {"kind": "oracle"}}
     )
     assert settings.target_error == 0.05
+    assert (settings.certificate.kind, settings.certificate.confidence) == ("audit", 0.95)
+    assert settings.is_audited
+
+
+@pytest.mark.parametrize(
+    ("text", "is_audited"),
+    [
+        ('[certificate]\nkind = "none"\n', False),
+        ("[certificate]\nconfidence = 0.9\n", True),
+    ],
+)
+def test_an_audit_is_asked_for_unless_told_otherwise(
+    tmp_path: Path, text: str, is_audited: bool
+) -> None:
+    assert read_settings(write(tmp_path, DIGITS + text)).is_audited is is_audited
+    assert not read_settings(write(tmp_path, 'preset = "paper"\n' + DIGITS + text)).is_audited
 
 
 def test_every_kind_of_value_is_read(tmp_path: Path) -> None:
@@ -105,6 +121,19 @@ def test_a_byte_order_mark_is_no_problem(tmp_path: Path) -> None:
         ),
         ("zebra = 1\n" + DIGITS, "zebra: unknown key"),
         (DIGITS + "[plan]\nbetta = 1\n", "plan.betta: unknown key; did you mean beta?"),
+        (
+            DIGITS + '[certificate]\nkind = "audits"\n',
+            'certificate.kind: expected one of audit, none, found "audits"; did you mean "audit"?',
+        ),
+        (
+            DIGITS + "[certificate]\nconfidence = 95\n",
+            "certificate.confidence: expected a share between 0 and 1, found 95; "
+            "did you mean 0.95?",
+        ),
+        (
+            "confidence = 0.95\n" + DIGITS,
+            "confidence: unknown key; did you mean certificate.confidence?",
+        ),
         (
             DIGITS + "[[classifier]]\n[[classifier]]\nepoch = 3\n",
             "classifier[1].epoch: unknown key; did you mean epochs?",

@@ -50,6 +50,14 @@ def test_bins_are_smoothed_as_isotonic_regression_does() -> None:
     np.testing.assert_allclose(profile.bin_error, isotonic_regression(rate, weights=n).x)
 
 
+def test_errors_above_a_rank_are_those_of_the_bins() -> None:
+    deficit, wrong = world(2000, 5)
+    profile = estimate_profile(deficit, wrong, np.linspace(0, 1, 103), n_bins=7)
+    each = np.repeat(profile.bin_error, np.diff(profile.bin_edges))
+    for rank in (0, 1, 14, 15, 50, 103):
+        assert profile.errors_above(rank) == pytest.approx(each[:rank].sum())
+
+
 def test_an_empty_bin_takes_the_rate_of_the_next_less_confident_one() -> None:
     pool = np.linspace(0, 1, 100)
     deficit = np.array([0.01] * 10 + [0.6] * 10)

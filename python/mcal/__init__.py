@@ -21,6 +21,7 @@ _WHERE = {
     "PlanSettings": "mcal.settings",
     "PoolSettings": "mcal.settings",
     "AnnotatorSettings": "mcal.settings",
+    "CertificateSettings": "mcal.settings",
     "ClassifierSettings": "mcal.settings",
     "DeviceError": "mcal.errors",
     "McalError": "mcal.errors",
@@ -86,6 +87,7 @@ __all__ = [
     "CampaignResult",
     "CampaignSummary",
     "Certificate",
+    "CertificateSettings",
     "ClassReport",
     "ClassifierSettings",
     "CurveFits",
@@ -182,6 +184,7 @@ if TYPE_CHECKING:
     from .selection.uncertainty import Uncertainty, entropy, least_confidence, margin, uncertainty
     from .settings import (
         AnnotatorSettings,
+        CertificateSettings,
         ClassifierSettings,
         PlanSettings,
         PoolSettings,

@@ -60,6 +60,11 @@ class Profile:
     bin_error: FloatArray
     bin_n_test: FloatArray
 
+    def errors_above(self, rank: int) -> float:
+        """Wrong labels expected among the most confident ``rank`` items of U."""
+        above = np.concatenate([[0.0], np.cumsum(self.bin_error * np.diff(self.bin_edges))])
+        return float(np.interp(rank, self.bin_edges, above))
+
     def to_json(self) -> dict[str, list[float]]:
         """Plain lists, for a store."""
         return {name: getattr(self, name).tolist() for name in self.__dataclass_fields__}

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 __all__ = [
     "AnnotatorSettings",
+    "CertificateSettings",
     "ClassifierSettings",
     "PlanSettings",
     "PoolSettings",
@@ -111,7 +112,18 @@ class PlanSettings(_Model):
     exploration_share: Share = 0.1
     """Give up when training has cost this share of the human-only price."""
     safety: Annotated[float, Field(ge=0.0, le=5.0)] = 1.645
-    """Standard errors added to the point estimate before it is held against the target."""
+    """Standard errors added to the point estimate before it is held against the target: for the
+    plan, and where there is no audit for the machine labels too."""
+
+
+class CertificateSettings(_Model):
+    """What is promised about the machine's labels; algorithm.md section 5."""
+
+    kind: Literal["audit", "none"] = "audit"
+    """audit: people check a random sample before the machine labels, and the error is certified.
+    none: a point estimate with ``plan.safety`` decides; nothing is promised."""
+    confidence: Share = 0.95
+    """That the promise holds."""
 
 
 class Settings(_Model):
@@ -128,6 +140,12 @@ class Settings(_Model):
     classifier: tuple[ClassifierSettings, ...] = (ClassifierSettings(),)
     prices: PriceSettings = PriceSettings()
     plan: PlanSettings = PlanSettings()
+    certificate: CertificateSettings = CertificateSettings()
+
+    @property
+    def is_audited(self) -> bool:
+        """Whether the campaign ends with an audit; the paper's rules know none."""
+        return self.certificate.kind == "audit" and self.preset != "paper"
 
     @model_validator(mode="after")
     def _whole(self) -> Self:

@@ -33,11 +33,11 @@ def test_an_easy_pool_is_mostly_labelled_by_the_machine(tmp_path: Path, easy: Bl
     assert result is not None
     wrong = result.labels != easy.truth
     assert np.mean(wrong) <= 0.05
-    assert not wrong[result.sources == "human"].any()
+    assert not wrong[result.sources != "machine"].any()
     summary = result.summary
     assert summary.n_machine == np.sum(result.sources == "machine") > 0.6 * 4000
     assert summary.n_human + summary.n_machine == 4000
-    assert np.isnan(result.confidence[result.sources == "human"]).all()
+    assert np.isnan(result.confidence[result.sources != "machine"]).all()
     machine = result.confidence[result.sources == "machine"]
     assert ((machine >= 0) & (machine <= 1)).all()
 
@@ -63,7 +63,7 @@ def test_people_label_a_hopeless_pool(tmp_path: Path, hopeless: Blobs) -> None:
         result = campaign.run()
     assert result is not None
     # Eq. 2 counts errors over the whole pool: a target of 5 % lets any model label about 5 %.
-    assert np.mean(result.sources == "human") >= 0.94
+    assert np.mean(result.sources != "machine") >= 0.94
     assert np.mean(result.labels != hopeless.truth) <= 0.05
     assert result.summary.training_cost_usd <= 0.1 * result.summary.human_only_cost_usd
 
@@ -129,9 +129,12 @@ def test_no_label_is_delivered_but_neither_trained_nor_measured_on(
         while campaign.run() is None:
             pass
         result = campaign.result()
-    human = result.sources == "human"
+    human = result.sources != "machine"
+    assert (result.labels[result.sources == "audit"] == NO_LABEL).any()
     np.testing.assert_array_equal(result.labels[human], truth[human])
     assert (result.labels[~human] != NO_LABEL).all()
+    wrong = result.labels[~human] != truth[~human]
+    assert wrong.sum() <= 0.05 * 4000, "where no class fits the machine is wrong"
 
 
 def test_broken_items_go_to_people(tmp_path: Path, easy: Blobs) -> None:
@@ -306,9 +309,9 @@ def test_buying_everything_ends_the_campaign(
     with create(tmp_path / "run", world, settings) as campaign:
         result = campaign.run()
     assert result is not None
-    assert np.mean(result.sources == "human") >= 0.97
+    assert np.mean(result.sources != "machine") >= 0.97
     wrong = result.labels != world.truth
-    assert not wrong[result.sources == "human"].any()
+    assert not wrong[result.sources != "machine"].any()
 
 
 def test_the_machine_target_bounds_the_errors_among_machine_labels(tmp_path: Path) -> None:
@@ -318,7 +321,7 @@ def test_the_machine_target_bounds_the_errors_among_machine_labels(tmp_path: Pat
         result = campaign.run()
     assert result is not None
     machine = result.sources == "machine"
-    assert machine.mean() > 0.5
+    assert machine.mean() > 0.4
     wrong = np.mean(result.labels[machine] != world.truth[machine])
     assert wrong <= 0.05
     assert result.summary.estimated_error == pytest.approx(wrong, abs=0.03)

@@ -20,6 +20,7 @@ from mcal.store import Store
 from mcal.types import Batch, Event, IndexArray
 
 N_KILLS = 50
+N_IN_AUDIT = 4  # of them between the drawing of the audit and the machine's labels
 SETTINGS = Settings(
     # A second costs nothing here, so that two runs of unequal speed cost and decide the same.
     prices=PriceSettings(gpu_usd_per_hour=0.0, fixed_cost_per_training=0.25, machine_fee=0.001),
@@ -70,44 +71,51 @@ def test_fifty_kills_change_nothing(tmp_path: Path, easy: Blobs) -> None:
     whole = label(tmp_path / "whole", easy)
     assert whole is not None
     moments = random.Random(0)
-    kills = 0
+    kills = in_audit = 0
     for trial in range(20):
         folder = tmp_path / f"killed-{trial}"
-        kills += kill_until_done(folder, easy, moments)
+        phases = kill_until_done(folder, easy, moments)
+        kills += len(phases)
+        in_audit += phases.count("audit")
         killed = label(folder, easy)
         assert killed is not None
         np.testing.assert_array_equal(killed.labels, whole.labels)
         np.testing.assert_array_equal(killed.sources, whole.sources)
+        np.testing.assert_array_equal(killed.confidence, whole.confidence)
         assert killed.summary.n_human == whole.summary.n_human
+        assert killed.summary.certified_error == whole.summary.certified_error
         assert spend(folder) == spend(tmp_path / "whole")
         ordered = [
             np.load(f) for f in folder.with_suffix(".orders").glob("*.npy") if ".part" not in f.name
         ]
         items = np.concatenate(ordered)
         assert np.unique(items).size == items.size == killed.summary.n_human
-        if kills >= N_KILLS:
+        if kills >= N_KILLS and in_audit >= N_IN_AUDIT:
             break
     assert kills >= N_KILLS
+    assert in_audit >= N_IN_AUDIT
 
 
-def kill_until_done(folder: Path, world: Blobs, moments: random.Random) -> int:
-    """Label in lives of a few steps; how many of them were killed."""
+def kill_until_done(folder: Path, world: Blobs, moments: random.Random) -> list[str]:
+    """Label in lives of a few steps; the last action before each of them was killed."""
     fork = multiprocessing.get_context("fork")
-    kills = told = 0
+    told, phases = 0, []
     while True:
         life = fork.Process(target=label, args=(folder, world))
         life.start()
         life.join(moments.uniform(0.0, 0.16))
         if life.exitcode is not None:
             assert life.exitcode == 0
-            return kills
+            return phases
         assert life.pid is not None
         os.kill(life.pid, signal.SIGKILL)
         life.join()
-        kills += 1
+        phases.append("")
         if Store.exists(folder):
             with Store.open(folder, read_only=True) as store:
                 table = store.labels()
                 assert table.indices.size >= told, "a label that was paid for is gone"
                 assert np.unique(table.indices).size == table.indices.size
                 told = table.indices.size
+                actions = store.actions()
+                phases[-1] = actions[-1].name if actions else ""

@@ -52,6 +52,16 @@ FIRST = [batch(Purpose.TEST, 0), batch(Purpose.TRAIN, 0)]
             },
             Move.COLLECT,
         ),
+        (
+            {
+                "batches": [*FIRST, batch(Purpose.AUDIT, 0, BatchStatus.PLANNED)],
+                "verdict": Verdict.AUDIT,
+            },
+            Move.COLLECT,
+        ),
+        ({"batches": [*FIRST, batch(Purpose.AUDIT, 0)], "verdict": Verdict.AUDIT}, Move.CERTIFY),
+        ({"batches": FIRST, "verdict": Verdict.AUDIT}, Move.CERTIFY),
+        ({"batches": FIRST, "verdict": Verdict.AUDIT, "n_unlabelled": 0}, Move.CERTIFY),
         ({"batches": FIRST, "finished": True}, None),
     ],
 )

@@ -53,7 +53,7 @@ def finished(blobs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     config = write_config(folder, blobs, f'kind = "oracle"\npath = "{blobs / "truth.npy"}"')
     result = mcal("run", config)
     assert result.exit_code == 0, result.output
-    assert "point estimate, not certified" in result.output
+    assert "(certified with 95% confidence; point estimate " in result.output
     assert f"mcal export {folder / 'blobs-campaign'}" in result.output
     return folder / "blobs-campaign"
 
@@ -70,6 +70,10 @@ def test_status_has_what_is_promised(finished: Path) -> None:
     )
     assert status["target_error"] == 0.05
     assert set(status) >= {"estimated_error", "stop_reason", "rounds", "classifier"}
+    assert status["estimate_kind"] == "certified with 95% confidence"
+    assert status["confidence"] == 0.95
+    assert 0.0 <= status["certified_error"] <= 0.05
+    assert isinstance(status["n_audit"], int)
     assert status["stop_reason"]
 
 
@@ -77,7 +81,8 @@ def test_status_in_words_shows_the_bill(finished: Path) -> None:
     told = mcal("status", finished).stdout
     for words in ("people's labels", "people alone", "$16.00", "saving", "target error     5.00%"):
         assert words in told
-    assert "point estimate, not certified" in told
+    assert "certified error  at most " in told
+    assert "(certified with 95% confidence; point estimate " in told
 
 
 @pytest.mark.parametrize("format", ["csv", "jsonl"])
@@ -86,8 +91,8 @@ def test_export_has_one_row_per_item(finished: Path, tmp_path: Path, format: str
     result = mcal("export", finished, "--format", format, "--out", out)
     assert (result.exit_code, result.stdout) == (0, f"{out}\n")
     (told,) = result.stderr.splitlines()
-    assert told.startswith("estimated error")
-    assert told.endswith("(point estimate, not certified)")
+    assert told.startswith("certified error  at most ")
+    assert "(certified with 95% confidence; point estimate " in told
     text = out.read_text(encoding="utf-8")
     rows = (
         list(csv.DictReader(text.splitlines()))
@@ -120,7 +125,10 @@ def test_evaluate_agrees_with_a_count_over_the_export(
     assert found["n_delivered"] == N_POOL
     status = json.loads(mcal("status", finished, "--json").stdout)
     assert found["estimated_error"] == status["estimated_error"]
-    assert found["estimate_kind"] == "point estimate, not certified"
+    for key in ("estimate_kind", "certified_error", "confidence", "n_audit"):
+        assert found[key] == status[key]
+    assert found["n_audit"] == sum(row["source"] == "audit" for row in rows)
+    assert found["promise_kept"] is (found["set_error"] <= found["certified_error"])
 
 
 def test_evaluate_takes_another_truth(finished: Path, tmp_path: Path) -> None:
@@ -129,6 +137,9 @@ def test_evaluate_takes_another_truth(finished: Path, tmp_path: Path) -> None:
         mcal("evaluate", finished, "--truth", tmp_path / "all-ants.npy", "--json").stdout
     )
     assert 0.5 < found["realised_error"] < 0.8
+    assert found["promise_kept"] is False
+    told = mcal("evaluate", finished, "--truth", tmp_path / "all-ants.npy").stdout
+    assert "promise          broken, " in told
     np.save(tmp_path / "short.npy", np.zeros(3, np.int64))
     result = mcal("evaluate", finished, "--truth", tmp_path / "short.npy")
     assert result.exit_code == 1
@@ -141,7 +152,20 @@ def test_evaluate_in_words(finished: Path) -> None:
     assert "(all wrong labels / all items)" in told
     assert "so far" not in told
     assert "true labels      matched by position" in told
+    assert "certified error  at most " in told
+    assert "promise          kept, errors among machine labels / all items" in told
+
+
+def test_without_a_certificate_no_promise_is_told(blobs: Path, tmp_path: Path) -> None:
+    oracle = f'kind = "oracle"\npath = "{blobs / "truth.npy"}"\n[certificate]\nkind = "none"'
+    told = mcal("run", write_config(tmp_path, blobs, oracle)).stdout
     assert "point estimate, not certified" in told
+    assert "people: audit" not in told
+    folder = tmp_path / "blobs-campaign"
+    assert "promise" not in mcal("evaluate", folder).stdout
+    found = json.loads(mcal("evaluate", folder, "--json").stdout)
+    assert found["promise_kept"] is found["certified_error"] is found["confidence"] is None
+    assert mcal("export", folder).stderr.startswith("estimated error")
 
 
 def test_running_a_finished_campaign_again_buys_nothing(finished: Path) -> None:

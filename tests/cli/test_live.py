@@ -71,7 +71,9 @@ def test_money_is_told_when_it_changes() -> None:
 def test_money_words_say_what_is_known() -> None:
     assert money_words({}) == ""
     assert money_words({"n_human": 5, "n_pool": 1000}) == "5 of 1,000 labels bought"
-    assert money_words({"predicted_usd": None}) == ""
+    assert money_words({"predicted_usd": None, "certified_error": None}) == ""
+    told = money_words({"spent_usd": 48.0, "certified_error": 0.0377})
+    assert told == "$48.00 spent, error certified at most 3.77%"
 
 
 def test_progress_before_the_run_is_taken_in() -> None:

@@ -35,6 +35,8 @@ def test_a_new_campaign_knows_only_its_pool(create):
     assert summary.predicted_total_cost_usd is summary.saving is summary.estimated_error is None
     assert summary.stop_reason is summary.classifier is summary.finished_at is None
     assert summary.open_batch is None
+    assert summary.certified_error is summary.confidence is None
+    assert summary.n_audit == 0
 
 
 def test_a_campaign_is_followed_to_its_end(create, buy, tmp_path):
@@ -98,7 +100,8 @@ def test_a_campaign_is_followed_to_its_end(create, buy, tmp_path):
     as_json = json.loads(json.dumps(summary.to_json()))
     assert as_json["n_machine"] == 80
     promised = """n_pool n_human n_machine human_cost_usd training_cost_usd total_cost_usd
-        human_only_cost_usd saving target_error estimated_error stop_reason rounds classifier"""
+        human_only_cost_usd saving target_error estimated_error certified_error confidence n_audit
+        estimate_kind stop_reason rounds classifier"""
     assert set(promised.split()) <= set(as_json)
 
 
@@ -119,6 +122,35 @@ def test_one_round_that_plans_no_machine_labels_is_no_forecast(create):
         summary = summarise(store)
         expected = (None, None) if round_ == 0 else (0.0, 1 - 4.1 / 4)
         assert (summary.estimated_error, summary.saving) == expected
+
+
+def test_a_certificate_is_told_once_it_is_there(create, buy):
+    store = create()
+    audit = buy(store, [1, 2, 3], purpose=Purpose.AUDIT)
+    store.add_action(round=0, name="audit", reason="people check", details={"confidence": 0.9})
+    store.tell(audit, [1, 2], [0, NO_LABEL])
+    summary = summarise(store)
+    assert (summary.n_audit, summary.n_human) == (2, 2)
+    assert (summary.certified_error, summary.confidence) == (None, None)
+    assert summary.estimate_kind == "point estimate, not certified"
+    store.tell(audit, [3], [0])
+    details = {"estimated_error": 0.02, "certified_error": 0.04, "confidence": 0.9}
+    store.add_action(round=0, name="machine_label", reason="certified", details=details)
+    summary = summarise(store)
+    assert (summary.n_audit, summary.certified_error, summary.confidence) == (3, 0.04, 0.9)
+    assert summary.estimated_error == 0.02
+    assert summary.estimate_kind == "certified with 90% confidence"
+
+
+def test_without_machine_labels_no_error_is_certain(create):
+    store = create()
+    details = {"estimated_error": 0.0, "certified_error": 0.0, "confidence": 0.95}
+    store.add_estimates(
+        0, "a", {"plan": {"predicted_total_cost_usd": 4.0, "estimated_error": 0.03}}
+    )
+    store.add_action(round=0, name="people", reason="nothing pays", details=details)
+    summary = summarise(store)
+    assert (summary.estimated_error, summary.certified_error, summary.n_audit) == (0.0, 0.0, 0)
 
 
 def test_items_that_cannot_be_read_are_counted(create):

@@ -26,8 +26,9 @@ from .estimate import n_test_items
 from .facts import Facts
 from .moves import Move, next_move, round_of
 from .opening import check_same_settings, open_parts
+from .recording import OnEvent
 from .result import CampaignResult, read_result
-from .steps import OnEvent, Steps
+from .steps import Steps
 from .training import Trainer
 
 __all__ = ["Campaign"]
@@ -296,6 +297,7 @@ class Campaign:
             Move.COLLECT: self._steps.collect,
             Move.TRAIN: self._steps.train,
             Move.DECIDE: self._steps.decide,
+            Move.CERTIFY: self._steps.certify,
             Move.ASK_REST: self._steps.ask_rest,
             Move.FINISH: self._steps.finish,
         }

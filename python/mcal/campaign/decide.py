@@ -29,6 +29,8 @@ class Verdict(StrEnum):
     """Buy a further batch and train again."""
     MACHINE_LABEL = "machine_label"
     """The model in hand labels what it is surest of, people the rest."""
+    AUDIT = "audit"
+    """The same, once people have checked a sample; recorded in its place, never decided here."""
     PEOPLE = "people"
     """No machine labels: people label everything."""
 

@@ -18,7 +18,9 @@ from ..planning import (
 )
 from ..profiles import Profile, upper_error
 from ..settings import Settings
+from .audit import n_test_of
 from .decide import smallest_batch
+from .forecast import with_audit
 
 __all__ = ["Estimates", "estimate_plan", "n_test_items"]
 
@@ -73,7 +75,8 @@ def estimate_plan(
     -------
     Estimates
         The error curves that the plan was searched on carry ``settings.plan.safety`` standard
-        errors of the latest profile, the same rule as the final cut.
+        errors of the latest profile. The plan's machine labels and totals are those expected of
+        the audit at the end, when there is one.
     """
     rules, prices = settings.plan, settings.prices
     as_printed = settings.preset == "paper"
@@ -120,4 +123,14 @@ def estimate_plan(
         max_steps=1 if as_printed else rules.max_steps,
         beta=rules.beta,
     )
+    if settings.is_audited:
+        plan = with_audit(
+            plan,
+            fits,
+            now,
+            n_test_of(profiles[-1]),
+            n_withheld=n_withheld,
+            n_pool=n_pool,
+            settings=settings,
+        )
     return Estimates(fits, training, plan)

@@ -55,12 +55,14 @@ class Facts:
         spend = self.store.spend()
         return spend["training"] + spend["fixed"]
 
-    def last_decision(self, round_: int) -> ActionRecord | None:
+    def decisions(self, round_: int) -> list[ActionRecord]:
+        """What was decided after a round; after an audit, what that allowed, too."""
         verdicts = set(Verdict)
-        for action in reversed(self.store.actions()):
-            if action.round == round_ and action.name in verdicts:
-                return action
-        return None
+        return [a for a in self.store.actions() if a.round == round_ and a.name in verdicts]
+
+    def last_decision(self, round_: int) -> ActionRecord | None:
+        decisions = self.decisions(round_)
+        return decisions[-1] if decisions else None
 
     def unasked(self) -> IndexArray:
         """Items in no batch and without a machine label, rising."""

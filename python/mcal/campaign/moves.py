@@ -18,7 +18,8 @@ class Move(StrEnum):
     ASK_FIRST = "ask_first"  # T and B0, both random (lines 1-2)
     COLLECT = "collect"  # labels of an open batch
     TRAIN = "train"  # one candidate: train, score, profile, fit, plan (lines 12-18)
-    DECIDE = "decide"  # what follows the round (lines 9, 19-26)
+    DECIDE = "decide"  # what follows the round (lines 9, 19-26); may draw the audit
+    CERTIFY = "certify"  # what an audit allows the machine to label
     ASK_REST = "ask_rest"  # what no machine labels (line 27)
     FINISH = "finish"
 
@@ -47,7 +48,7 @@ def next_move(
     untrained : sequence of str
         Live candidates without a plan for the present round.
     verdict : Verdict or None
-        What was decided after the present round.
+        What was decided last after the present round.
     n_unlabelled : int
         Items in no batch and without a machine label.
     n_readable : int
@@ -61,4 +62,6 @@ def next_move(
         return Move.COLLECT
     if verdict is None:
         return Move.TRAIN if untrained and n_readable else Move.DECIDE
+    if verdict is Verdict.AUDIT:
+        return Move.CERTIFY
     return Move.ASK_REST if n_unlabelled else Move.FINISH

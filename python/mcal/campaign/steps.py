@@ -4,40 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from typing import Any
 
 import numpy as np
 
 from ..errors import AnnotatorError
-from ..profiles import largest_cut
-from ..selection import smallest_k
 from ..settings import Settings
-from ..store import BatchRecord, Store, summarise
+from ..store import Store
 from ..types import (
     Annotator,
-    Batch,
     BatchStatus,
     Classifier,
-    Event,
     IndexArray,
     Pool,
-    Progress,
     Purpose,
-    derive_seed,
 )
 from .decide import Decision, Verdict, decide, first_batch_size, smallest_batch
+from .endings import Endings
 from .estimate import estimate_plan, n_test_items
 from .facts import Facts
 from .moves import round_of
 from .scoring import choose_batch, choose_engine, would_be_bought
 from .training import Trained, Trainer
 
-__all__ = ["OnEvent", "Steps"]
-
-OnEvent = Callable[[Event], None]
+__all__ = ["Steps"]
 
 
-class Steps:
+class Steps(Endings):
     """What ``Move`` names, done. Every method returns False when people are waited for."""
 
     def __init__(
@@ -51,23 +43,21 @@ class Steps:
         classifiers: Mapping[str, Classifier],
         settings: Settings,
     ) -> None:
-        self.store, self.facts, self.trainer = store, facts, trainer
-        self.pool, self.annotator, self.settings = pool, annotator, settings
-        self.classifiers = classifiers
-        self.report: OnEvent = lambda event: None
+        super().__init__(store, facts, pool=pool, annotator=annotator, settings=settings)
+        self.trainer, self.classifiers = trainer, classifiers
         self.problems: tuple[str, ...] = ()
         self._trained: dict[str, Trained] = {}
 
     def ask_first(self) -> bool:
         settings, n_pool = self.settings, self.pool.n_pool
         readable = self.facts.readable(np.arange(n_pool, dtype=np.int64))
-        test = _draw(readable, n_test_items(n_pool, settings), self._seed(0, "test"))
+        test = _draw(readable, n_test_items(n_pool, settings), self.seed(0, "test"))
         rest = np.setdiff1d(readable, test)
-        first = _draw(rest, first_batch_size(n_pool, settings), self._seed(0, "first"))
+        first = _draw(rest, first_batch_size(n_pool, settings), self.seed(0, "first"))
         with self.store.transaction():
-            self._add_batch(Purpose.TEST, 0, test, "random", "the test set, drawn at random")
-            self._add_batch(Purpose.TRAIN, 0, first, "random", "the first batch, drawn at random")
-        self._say("ask", f"buy {test.size:,} test and {first.size:,} first training labels")
+            self.add_batch(Purpose.TEST, 0, test, "random", "the test set, drawn at random")
+            self.add_batch(Purpose.TRAIN, 0, first, "random", "the first batch, drawn at random")
+        self.say("ask", f"buy {test.size:,} test and {first.size:,} first training labels")
         return True
 
     def collect(self) -> bool:
@@ -101,9 +91,9 @@ class Steps:
         self.problems = tuple(problems)
         still_open = self.first_open()
         if still_open is not None:
-            self._say("wait", f"waiting for labels of batch {still_open.batch_id}")
+            self.say("wait", f"waiting for labels of batch {still_open.batch_id}")
             return False
-        self._say("ask", f"{told:,} labels came in")
+        self.say("ask", f"{told:,} labels came in")
         return True
 
     def train(self) -> bool:
@@ -137,7 +127,7 @@ class Steps:
                     "plan": {
                         **plan.to_json(),
                         "predicted_total_cost_usd": predicted_usd,
-                        "estimated_error": self._in_target(plan.error, plan.n_machine),
+                        "estimated_error": self.in_target(plan.error, plan.n_machine),
                     },
                 },
             )
@@ -145,8 +135,8 @@ class Steps:
         device = self.classifiers[name].device
         engine, reason = choose_engine(device)
         if engine == "cpu" and device != "cpu":
-            self._say("score", f"selection runs on the CPU, not on {device}: {reason}")
-        self._say(
+            self.say("score", f"selection runs on the CPU, not on {device}: {reason}")
+        self.say(
             "plan",
             f"round {round_}, {name}: ${predicted_usd:,.2f} in all, "
             f"with {plan.n_train:,} training and {plan.n_machine:,} machine labels",
@@ -166,7 +156,7 @@ class Steps:
             n_pool=self.pool.n_pool,
             n_train=n_train,
             n_left=n_left,
-            n_machine_now={name: self._cut(round_, name)[0] for name in live if n_left},
+            n_machine_now={name: self.cut(round_, name)[0] for name in live if n_left},
             training_spent_usd=self.facts.training_spent_usd(),
             next_training_usd=sum(
                 self.facts.next_training_usd(name, round_, n_train, n_new)
@@ -175,11 +165,7 @@ class Steps:
             ),
             settings=self.settings,
         )
-        record = {
-            Verdict.BUY: self._buy,
-            Verdict.MACHINE_LABEL: self._machine_label,
-            Verdict.PEOPLE: self._people,
-        }[decision.verdict](decision, round_)
+        record = self._follow(decision, round_)
         with store.transaction():
             for name in decision.dropped:
                 store.add_action(
@@ -189,26 +175,33 @@ class Steps:
                     details={"classifier": name},
                 )
             record()
-        self._say("decide", decision.reason)
+        self.say("decide", decision.reason)
         return True
 
-    # Each verdict does its slow work first and returns what is then recorded in one transaction.
+    def _follow(self, decision: Decision, round_: int) -> Callable[[], None]:
+        """Do a decision's slow work, and return what is then recorded in one transaction."""
+        if decision.verdict is Verdict.PEOPLE:
+            return self.people(decision, round_)
+        if decision.verdict is Verdict.BUY:
+            return self._buy(decision, round_)
+        label = self.audit if self.settings.is_audited else self.machine_label
+        return label(decision, round_, self._scored(decision.classifier, round_))
 
     def _buy(self, decision: Decision, round_: int) -> Callable[[], None]:
         trained, selection = self._scored(decision.classifier, round_), self.settings.selection
-        centers, seed = self.facts.labels_for_training()[0], self._seed(round_, "choose")
+        centers, seed = self.facts.labels_for_training()[0], self.seed(round_, "choose")
 
         def choose() -> IndexArray:
             return choose_batch(
                 trained.scores,
-                self._positions_left(trained),
+                self.positions_left(trained),
                 decision.n_buy,
                 selection=selection,
                 seed=seed,
                 model=trained.model,
                 pool=self.pool,
                 centers=centers,
-                progress=self._progress("score", "embeddings"),
+                progress=self.progress("score", "embeddings"),
             )
 
         if selection == "k_center":
@@ -218,11 +211,11 @@ class Steps:
             indices = choose()
 
         taken = would_be_bought(trained.scores, indices, self.facts.test_like_pool())
-        details = self._details(decision, test_taken=taken.tolist())
+        details = self.details(decision, test_taken=taken.tolist())
 
         def record() -> None:
-            self._record(decision, round_, details)
-            self._add_batch(
+            self.record(decision, round_, details)
+            self.add_batch(
                 Purpose.TRAIN,
                 round_ + 1,
                 indices,
@@ -233,76 +226,6 @@ class Steps:
 
         return record
 
-    def _machine_label(self, decision: Decision, round_: int) -> Callable[[], None]:
-        """The model in hand labels what it is surest of (line 26)."""
-        trained, settings = self._scored(decision.classifier, round_), self.settings
-        count, error = self._cut(round_, decision.classifier)
-        left, scores = self._positions_left(trained), trained.scores
-        chosen = np.sort(left[smallest_k(scores.deficit[left], count)])
-
-        details = self._details(
-            decision, estimated_error=self._in_target(error, count), n_machine=count
-        )
-
-        def record() -> None:
-            if not count:
-                self._record(decision, round_, details)
-                return
-            self.store.add_machine_labels(
-                round=round_,
-                classifier=decision.classifier,
-                indices=scores.indices[chosen],
-                labels=scores.labels[chosen],
-                confidence=1.0 - scores.deficit[chosen],
-                fee_usd_each=settings.prices.machine_fee,
-                reason=decision.reason,
-                details=details,
-            )
-
-        return record
-
-    def _cut(self, round_: int, name: str) -> tuple[int, float]:
-        """How many items the model of a round may label, and the errors expected / n_pool."""
-        settings = self.settings
-        return largest_cut(
-            self.facts.profile(round_, name),
-            n_pool=self.pool.n_pool,
-            target_error=settings.target_error,
-            target=settings.target,
-            safety=0.0 if settings.preset == "paper" else settings.plan.safety,
-        )
-
-    def _in_target(self, error: float, n_machine: int) -> float:
-        """Errors / n_pool in the sense of the target: of "machine", errors / machine labels."""
-        if self.settings.target == "set" or not n_machine:
-            return error
-        return error * self.pool.n_pool / n_machine
-
-    def _people(self, decision: Decision, round_: int) -> Callable[[], None]:
-        return lambda: self._record(decision, round_)
-
-    def ask_rest(self) -> bool:
-        round_ = round_of(self.store.batches())
-        rest = self.facts.unasked()
-        self._add_batch(Purpose.REST, round_, rest, "rest", "what no machine labels")
-        self._say("ask", f"people label the remaining {rest.size:,} items")
-        return True
-
-    def finish(self) -> bool:
-        last = self.facts.last_decision(round_of(self.store.batches()))
-        assert last is not None  # a move to FINISH needs a verdict
-        self.store.finish(stop_reason=last.reason, details={})
-        summary = summarise(self.store)
-        self._say("done", f"{summary.n_pool:,} items are labelled: {last.reason}")
-        return True
-
-    def first_open(self) -> Batch | None:
-        """The oldest batch whose labels are not all there."""
-        for record in self.store.batches():
-            if record.status is not BatchStatus.CLOSED:
-                return self.batch(record)
-        return None
-
     # -- what the steps are made of ------------------------------------------------------------
 
     def _train_and_score(self, name: str, round_: int) -> Trained:
@@ -312,12 +235,12 @@ class Steps:
         trained = self.trainer.train(
             self.classifiers[name],
             round_,
-            self._seed(round_, f"train:{name}"),
+            self.seed(round_, f"train:{name}"),
             indices,
             labels,
             to_score,
-            on_train=self._progress("train", f"{name} on {indices.size:,} labels"),
-            on_score=self._progress("score", name),
+            on_train=self.progress("train", f"{name} on {indices.size:,} labels"),
+            on_score=self.progress("score", name),
         )
         self.trainer.forget_before(name, round_)
         return trained
@@ -330,85 +253,6 @@ class Steps:
             self.trainer.finish(trained)
             self._trained[name] = trained
         return trained
-
-    def _positions_left(self, trained: Trained) -> IndexArray:
-        """Positions in a model's scores of the items nobody has been asked for."""
-        return np.flatnonzero(np.isin(trained.scores.indices, self.facts.unasked()))
-
-    def _add_batch(
-        self,
-        purpose: Purpose,
-        round_: int,
-        indices: IndexArray,
-        selection: str,
-        reason: str,
-        *,
-        engine: str = "cpu",
-    ) -> None:
-        self.store.add_batch(
-            purpose=purpose,
-            round=round_,
-            indices=indices,
-            selection=selection,
-            engine=engine,
-            price_per_label=self.settings.prices.price_per_label,
-            reason=reason,
-        )
-
-    def batch(self, record: BatchRecord) -> Batch:
-        indices = self.store.batch_indices(record.batch_id)
-        return Batch(
-            record.batch_id,
-            record.purpose,
-            record.round,
-            indices,
-            tuple(self.pool.item_name(int(i)) for i in indices),
-            self.pool.classes,
-        )
-
-    def _details(self, decision: Decision, **more: Any) -> dict[str, Any]:
-        return {
-            "classifier": decision.classifier,
-            "n_buy": decision.n_buy,
-            "stable": decision.stable,
-            **more,
-        }
-
-    def _record(
-        self, decision: Decision, round_: int, details: Mapping[str, Any] | None = None
-    ) -> None:
-        self.store.add_action(
-            round=round_,
-            name=decision.verdict,
-            reason=decision.reason,
-            details=details or self._details(decision),
-        )
-
-    def _seed(self, round_: int, purpose: str) -> int:
-        return derive_seed(self.settings.seed, round_, purpose)
-
-    def _progress(self, phase: str, about: str = "") -> Progress:
-        def report(share: float, words: str) -> None:
-            self.report(Event(phase, f"{about} {words}".strip(), share))
-
-        return report
-
-    def _say(self, phase: str, words: str, **facts: Any) -> None:
-        summary = summarise(self.store)
-        self.report(
-            Event(
-                phase,
-                words,
-                facts={
-                    "round": summary.rounds,
-                    "n_pool": summary.n_pool,
-                    "n_human": summary.n_human,
-                    "spent_usd": summary.total_cost_usd,
-                    "human_only_usd": summary.human_only_cost_usd,
-                    **facts,
-                },
-            )
-        )
 
 
 def _draw(indices: IndexArray, count: int, seed: int) -> IndexArray:

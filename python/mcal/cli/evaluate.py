@@ -10,6 +10,8 @@ import typer
 
 __all__ = ["evaluate"]
 
+_PROMISE = ("estimated_error", "estimate_kind", "certified_error", "confidence", "n_audit")
+
 
 def evaluate(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the campaign.")],
@@ -23,25 +25,33 @@ def evaluate(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead.")] = False,
 ) -> None:
-    """Count what is wrong among the delivered labels."""
+    """Count wrong labels, and hold the promise against them."""
     from mcal.campaign.truth import evaluate_store, known_truth
     from mcal.store import Store, summarise
+
+    from .tables import (
+        estimate_line,
+        print_evaluation,
+        print_lines,
+        promise_kept,
+        promise_line,
+    )
 
     with Store.open(folder, read_only=True) as store:
         labels, matched_by = known_truth(store.campaign, truth)
         found = evaluate_store(store, labels)
         summary = summarise(store)
     if as_json:
-        promise = {key: getattr(summary, key) for key in ("estimated_error", "estimate_kind")}
-        matched = {"truth_matched_by": matched_by}
-        typer.echo(json.dumps(found.to_json() | promise | matched, indent=2))
+        promise = {key: getattr(summary, key) for key in _PROMISE}
+        more = {"promise_kept": promise_kept(summary, found), "truth_matched_by": matched_by}
+        typer.echo(json.dumps(found.to_json() | promise | more, indent=2))
         return
     from rich.console import Console
-
-    from .tables import estimate_line, print_evaluation, print_lines
 
     console = Console(highlight=False)
     print_evaluation(console, found)
     print_lines(console, [estimate_line(summary)])
+    if (line := promise_line(summary, found)) is not None:
+        print_lines(console, [line])
     if matched_by is not None:
         print_lines(console, [f"true labels      matched by {matched_by}"])

@@ -5,7 +5,8 @@ own; one with a share is progress: it moves the panel's bar, and in plain output
 the beginning of its phase and then every ``PLAIN_EVERY_S`` seconds.
 
 Facts understood: ``round``, ``n_pool``, ``n_human``, ``spent_usd``, ``predicted_usd`` (total when
-all is done), ``human_only_usd`` (what people alone would cost). Each is kept until told anew.
+all is done), ``human_only_usd`` (what people alone would cost), ``certified_error``. Each is kept
+until told anew.
 """
 
 from __future__ import annotations
@@ -127,7 +128,7 @@ class LiveView(PlainView):
 
 
 def money_words(facts: Mapping[str, Any]) -> str:
-    """Labels and dollars in one line, as far as they are known."""
+    """Labels, dollars and the certified error in one line, as far as they are known."""
     words = []
     if "n_human" in facts:
         of_pool = f" of {facts['n_pool']:,}" if "n_pool" in facts else ""
@@ -138,4 +139,6 @@ def money_words(facts: Mapping[str, Any]) -> str:
         words.append(f"${facts['predicted_usd']:,.2f} predicted in all")
     if "human_only_usd" in facts:
         words.append(f"${facts['human_only_usd']:,.2f} by people alone")
+    if facts.get("certified_error") is not None:
+        words.append(f"error certified at most {facts['certified_error']:.2%}")
     return ", ".join(words)

@@ -15,7 +15,7 @@ def status(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the campaign.")],
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead.")] = False,
 ) -> None:
-    """Show labels, dollars and estimated error.
+    """Show labels, dollars, and the certified or estimated error.
 
     Works while the campaign runs, too.
     """

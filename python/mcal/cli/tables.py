@@ -22,6 +22,8 @@ __all__ = [
     "print_evaluation",
     "print_lines",
     "print_summary",
+    "promise_kept",
+    "promise_line",
     "unfinished_line",
 ]
 
@@ -61,8 +63,27 @@ def print_summary(console: Console, summary: CampaignSummary) -> None:
 
 
 def estimate_line(summary: CampaignSummary) -> str:
-    """The error that the campaign expects, and what that is worth."""
-    return f"estimated error  {percent(summary.estimated_error)} ({summary.estimate_kind})"
+    """The error that is promised, or only expected, and what that is worth."""
+    expected, kind = percent(summary.estimated_error), summary.estimate_kind
+    if summary.certified_error is None:
+        return f"estimated error  {expected} ({kind})"
+    certified = percent(summary.certified_error)
+    return f"certified error  at most {certified} ({kind}; point estimate {expected})"
+
+
+def promise_line(summary: CampaignSummary, found: Evaluation) -> str | None:
+    """The certified error beside the one that was realised; None without a certificate."""
+    if (kept := promise_kept(summary, found)) is None:
+        return None
+    return f"promise          {'kept' if kept else 'broken'}, {_PROMISES[summary.target]}"
+
+
+def promise_kept(summary: CampaignSummary, found: Evaluation) -> bool | None:
+    """Whether the realised error is within the certified one; None without a certificate."""
+    if summary.certified_error is None:
+        return None
+    realised = found.set_error if summary.target == "set" else found.machine_error or 0.0
+    return realised <= summary.certified_error
 
 
 def continuing_line(folder: Path, summary: CampaignSummary) -> str:
@@ -99,9 +120,11 @@ def _bill(summary: CampaignSummary) -> Table:
     table.add_column("")
     table.add_column("items", justify="right")
     table.add_column("dollars", justify="right")
-    n_rest = summary.n_human - summary.n_test - summary.n_train
+    n_rest = summary.n_human - summary.n_test - summary.n_train - summary.n_audit
     table.add_row("people: test set", f"{summary.n_test:,}", "")
     table.add_row("people: training", f"{summary.n_train:,}", "")
+    if summary.n_audit:
+        table.add_row("people: audit", f"{summary.n_audit:,}", "")
     table.add_row("people: the rest", f"{n_rest:,}", "")
     table.add_row("people's labels", f"{summary.n_human:,}", _dollars(summary.human_cost_usd))
     table.add_row("machine's labels", f"{summary.n_machine:,}", _dollars(summary.machine_fee_usd))

@@ -3,7 +3,9 @@
 Predictions come from the latest round's "plan" estimates, of which the cheapest counts: keys
 ``predicted_total_cost_usd`` (all dollars of the whole campaign, spent ones included) and
 ``estimated_error`` (in the sense of the target). Once the machine has labelled,
-``estimated_error`` is the one in the details of the end, or of the action "machine_label".
+``estimated_error`` is the one in the details of the end, or of the action that ended the buying,
+"machine_label" or "people". With an audit its details carry the certificate too:
+``certified_error`` and ``confidence``.
 A plan without machine labels after one round is no forecast yet: a single point has no slope.
 """
 
@@ -18,12 +20,13 @@ from mcal.settings import Settings
 from mcal.types import BatchStatus, Purpose
 
 from .money import add_usd, to_nano, to_usd
-from .records import BatchRecord, EstimateRecord
+from .records import ActionRecord, BatchRecord, EstimateRecord
 from .store import Store
 
 __all__ = ["ESTIMATE_KIND", "CampaignSummary", "summarise"]
 
 ESTIMATE_KIND = "point estimate, not certified"
+"""Of a campaign without a certificate, or without one yet."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,7 @@ class CampaignSummary:
     n_pool: int
     n_test: int  # measured on; without the items that no class fits
     n_train: int  # trained on; without the items that no class fits
+    n_audit: int  # people's labels that check the machine's
     n_human: int  # people's labels, all of them
     n_machine: int
     n_unlabelled: int
@@ -49,6 +53,8 @@ class CampaignSummary:
     target_error: float
     target: str
     estimated_error: float | None
+    certified_error: float | None  # in the sense of the target; the error is no larger, with
+    confidence: float | None  # this probability; both None until the audit is in
     estimate_kind: str
     stop_reason: str | None
     rounds: int  # rounds with a finished training
@@ -101,6 +107,7 @@ def _summarise(store: Store) -> CampaignSummary:
     if classifier is None and trained:
         classifier = trained[-1].classifier
 
+    certified_error, confidence = _certificate(store)
     total = add_usd(*spend.values())
     price_nano = to_nano("price_per_label", settings.prices.price_per_label)
     human_only = to_usd(campaign.n_pool * price_nano)
@@ -111,6 +118,7 @@ def _summarise(store: Store) -> CampaignSummary:
         n_pool=campaign.n_pool,
         n_test=told[Purpose.TEST] - no_label[Purpose.TEST],
         n_train=told[Purpose.TRAIN] - no_label[Purpose.TRAIN],
+        n_audit=told[Purpose.AUDIT],
         n_human=n_human,
         n_machine=n_machine,
         n_unlabelled=campaign.n_pool - n_human - n_machine,
@@ -126,7 +134,11 @@ def _summarise(store: Store) -> CampaignSummary:
         target_error=settings.target_error,
         target=settings.target,
         estimated_error=_estimated_error(store, plan if has_forecast else None),
-        estimate_kind=ESTIMATE_KIND,
+        certified_error=certified_error,
+        confidence=confidence,
+        estimate_kind=ESTIMATE_KIND
+        if confidence is None
+        else f"certified with {100.0 * confidence:.10g}% confidence",
         stop_reason=finished.stop_reason if finished else None,
         rounds=n_rounds,
         classifier=classifier,
@@ -154,10 +166,22 @@ def _predicted(plan: EstimateRecord) -> float:
 def _estimated_error(store: Store, plan: EstimateRecord | None) -> float | None:
     finished = store.finished
     sources: list[Mapping[str, Any]] = [finished.details] if finished else []
-    sources += [act.details for act in store.actions() if act.name == "machine_label"]
+    sources += [act.details for act in _endings(store)]
     sources += [plan.payload] if plan else []
     known = (_number(source, "estimated_error") for source in sources)
     return next((error for error in known if error is not None), None)
+
+
+def _certificate(store: Store) -> tuple[float | None, float | None]:
+    """The certified error and its confidence."""
+    for action in _endings(store):
+        if (error := _number(action.details, "certified_error")) is not None:
+            return error, _number(action.details, "confidence")
+    return None, None
+
+
+def _endings(store: Store) -> list[ActionRecord]:
+    return [act for act in store.actions() if act.name in ("machine_label", "people")]
 
 
 def _number(payload: Mapping[str, Any], key: str) -> float | None:

@@ -1,0 +1,139 @@
+"""An audit's pure part: what is frozen before it, and what follows from its labels."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from ..certificate import (
+    AuditPlan,
+    Certificate,
+    allowed_errors,
+    audit_order,
+    certify,
+    machine_positions,
+    plan_audit,
+)
+from ..profiles import Profile
+from ..settings import Settings
+from ..store import LabelTable, Ranking
+from ..types import FloatArray, IndexArray
+from .scoring import ItemScores
+
+__all__ = ["FrozenAudit", "certify_ranking", "explain", "freeze", "n_test_of"]
+
+
+@dataclass(frozen=True, eq=False)
+class FrozenAudit:
+    """A ranking, and the audit drawn from it."""
+
+    plan: AuditPlan
+    n_ranked: int
+    indices: IndexArray  # (K,) most confident first, as deep as the machine may ever label
+    labels: IndexArray  # (K,) the machine's
+    deficit: FloatArray  # (K,)
+    audited: IndexArray  # (n_audit,) indices that people check
+    seeds: dict[str, int]
+
+    def details(self) -> dict[str, Any]:
+        """For the record: what was drawn from what, how, and what is expected of it."""
+        return {"n_ranked": self.n_ranked, **asdict(self.plan), **self.seeds}
+
+
+def n_test_of(profile: Profile) -> int:
+    """Test items that a profile was measured on."""
+    return max(1, round(float(profile.bin_n_test.sum())))
+
+
+def freeze(
+    scores: ItemScores,
+    left: IndexArray,
+    profile: Profile,
+    *,
+    n_pool: int,
+    settings: Settings,
+    order_seed: int,
+    draw_seed: int,
+) -> FrozenAudit:
+    """Rank the unlabelled items, plan the audit and draw it, before any audit label is seen.
+
+    Parameters
+    ----------
+    scores : ItemScores
+        Of the model in hand.
+    left : (R,) int64
+        Positions in ``scores`` of the readable items nobody has been asked for.
+    profile : Profile
+        Of the same model over the same items.
+    n_pool : int
+    settings : Settings
+    order_seed, draw_seed : int
+        For ties in the ranking, and for the draw.
+    """
+    ranked = left[audit_order(scores.deficit[left], seed=order_seed)]
+    target_error, target = settings.target_error, settings.target
+    plan = plan_audit(
+        profile.bin_edges,
+        profile.bin_error,
+        n_pool=n_pool,
+        n_test=n_test_of(profile),
+        target_error=target_error,
+        confidence=settings.certificate.confidence,
+        target=target,
+    )
+    audited = scores.indices[ranked[plan.draw(draw_seed)]]
+    # The first E un-audited items are never refused, and may reach below the frame.
+    free = allowed_errors(n_pool, target_error) + plan.n_audit if target == "set" else 0
+    kept = ranked[: max(plan.frame, free)]
+    return FrozenAudit(
+        plan,
+        int(ranked.size),
+        scores.indices[kept],
+        scores.labels[kept],
+        scores.deficit[kept],
+        audited,
+        {"order_seed": order_seed, "draw_seed": draw_seed},
+    )
+
+
+def certify_ranking(
+    ranking: Ranking,
+    audited: LabelTable,
+    *,
+    n_ranked: int,
+    frame: int,
+    start: int | None,
+    n_pool: int,
+    settings: Settings,
+) -> tuple[Certificate, IndexArray]:
+    """The certificate, and the positions in ``ranking`` of what the machine labels.
+
+    "No class fits" is an error of the machine like any other. ``n_ranked``, ``frame`` and
+    ``start`` are those recorded with the ranking.
+    """
+    by_item = np.argsort(ranking.indices)
+    positions = by_item[np.searchsorted(ranking.indices, audited.indices, sorter=by_item)]
+    certificate = certify(
+        n_ranked,
+        frame,
+        positions,
+        ranking.labels[positions] != audited.labels,
+        n_pool=n_pool,
+        target_error=settings.target_error,
+        confidence=settings.certificate.confidence,
+        target=settings.target,
+        start=start,
+    )
+    return certificate, machine_positions(certificate.cut, positions)
+
+
+def explain(certificate: Certificate) -> str:
+    """A certificate in words."""
+    c = certificate
+    found = f"the audit found {c.n_wrong:,} of {c.n_audit:,} labels wrong" if c.n_audit else ""
+    if not c.n_machine:
+        return f"{found or 'nothing was audited'}: no label of the machine can be promised"
+    promise = f"at most {c.certified_error:.2%} wrong with {100.0 * c.confidence:.10g}% confidence"
+    return f"{found or 'without an audit'}: {c.n_machine:,} machine labels, {promise}"

@@ -1,0 +1,286 @@
+"""Campaigns end with the certificate: what is frozen, what is drawn, what may be labelled."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from blobs import Blobs, NearestMean, SlowAnnotator, make_blobs
+from mcal.campaign import Campaign
+from mcal.campaign.audit import FrozenAudit, certify_ranking, explain, freeze
+from mcal.campaign.evaluate import evaluate_labels
+from mcal.campaign.moves import Move
+from mcal.campaign.scoring import ItemScores
+from mcal.certificate import certify
+from mcal.profiles import estimate_profile
+from mcal.settings import CertificateSettings, PlanSettings, PriceSettings, Settings
+from mcal.store import LabelTable, Ranking, Store
+from mcal.types import NO_LABEL, Purpose, TrainedModel
+
+SETTINGS = Settings(
+    prices=PriceSettings(gpu_usd_per_hour=0.0, fixed_cost_per_training=0.5, machine_fee=0.001),
+)
+
+
+def create(folder: Path, world: Blobs, settings: Settings = SETTINGS, **parts: Any) -> Campaign:
+    parts = {"annotator": world.oracle(), "classifiers": [NearestMean()]} | parts
+    return Campaign.create(folder, pool=world.pool, settings=settings, **parts)
+
+
+def advance(campaign: Campaign, to: Move) -> None:
+    """Up to the moment before a move."""
+    while campaign.next_move() is not to:
+        assert campaign.step() is not None
+
+
+@pytest.mark.parametrize("target", ["set", "machine"])
+def test_a_campaign_ends_certified(tmp_path: Path, target: str) -> None:
+    world = make_blobs(4000, 1.5)
+    settings = SETTINGS.model_copy(update={"target": target})
+    with create(tmp_path / "run", world, settings) as campaign:
+        before = campaign.summary()
+        result = campaign.run()
+    assert (before.certified_error, before.confidence, before.n_audit) == (None, None, 0)
+    assert result is not None
+    summary = result.summary
+    assert summary.estimate_kind == "certified with 95% confidence"
+    assert summary.confidence == 0.95
+    assert summary.certified_error is not None
+    assert summary.certified_error <= 0.05
+    assert summary.n_audit == np.sum(result.sources == "audit") > 20
+    audited = result.sources == "audit"
+    np.testing.assert_array_equal(result.labels[audited], world.truth[audited])
+    assert np.isnan(result.confidence[audited]).all()
+    found = evaluate_labels(
+        np.arange(4000), result.labels, result.sources, world.truth, world.pool.classes
+    )
+    realised = found.set_error if target == "set" else found.machine_error
+    assert realised is not None
+    assert realised <= summary.certified_error
+    assert summary.estimated_error is not None
+    assert summary.estimated_error < summary.certified_error
+
+
+def test_the_record_says_what_was_drawn_from_what(tmp_path: Path, easy: Blobs) -> None:
+    with create(tmp_path / "run", easy) as campaign:
+        result = campaign.run()
+    assert result is not None
+    with Store.open(tmp_path / "run", read_only=True) as store:
+        audit, label = (a for a in store.actions() if a.name in ("audit", "machine_label"))
+        ranking, audited = store.ranking(), store.labels(Purpose.AUDIT).indices
+        finished = store.finished
+    assert ranking is not None
+    assert finished is not None
+    d = audit.details
+    promised = "frame n_audit start order_seed draw_seed expected_cut expected_machine n_ranked"
+    assert set(promised.split()) <= set(d)
+    assert f"people check {d['n_audit']:,} of the {d['frame']:,} items" in audit.reason
+    assert finished.stop_reason == audit.reason
+    drawn = np.random.default_rng(d["draw_seed"]).choice(
+        d["frame"], d["n_audit"], replace=False, shuffle=False
+    )
+    np.testing.assert_array_equal(ranking.indices[np.sort(drawn)], audited)
+    assert (np.diff(ranking.deficit) >= 0).all()
+    machine = np.flatnonzero(result.sources == "machine")
+    cut = label.details["cut"]
+    np.testing.assert_array_equal(np.sort(np.setdiff1d(ranking.indices[:cut], audited)), machine)
+    assert label.details["n_machine"] == machine.size
+    assert f"of {d['n_audit']:,} labels wrong" in label.reason
+
+
+def test_the_recorded_ranking_is_used_and_never_computed_again(tmp_path: Path, easy: Blobs) -> None:
+    class Lost(NearestMean):
+        def train(self, *parts: Any, **rest: Any) -> TrainedModel:
+            raise AssertionError("the model was frozen")
+
+        load = train
+
+    with create(tmp_path / "whole", easy) as campaign:
+        whole = campaign.run()
+    assert whole is not None
+    slow = SlowAnnotator(easy.truth, per_visit=10_000)
+    with create(tmp_path / "cut", easy, annotator=slow) as campaign:
+        while not any(b.purpose is Purpose.AUDIT for b in campaign._store.batches()):
+            campaign.step()
+    with Campaign.open(
+        tmp_path / "cut", pool=easy.pool, annotator=easy.oracle(), classifiers=[Lost()]
+    ) as campaign:
+        assert campaign.next_move() is Move.COLLECT
+        rest = campaign.run()
+    assert rest is not None
+    np.testing.assert_array_equal(rest.sources, whole.sources)
+    np.testing.assert_array_equal(rest.labels, whole.labels)
+    np.testing.assert_array_equal(rest.confidence, whole.confidence)
+
+
+def test_nothing_of_the_ranking_depends_on_the_audit_s_labels(tmp_path: Path, easy: Blobs) -> None:
+    rankings = []
+    for name, truth in (("right", easy.truth), ("none", np.full(4000, NO_LABEL))):
+        with create(tmp_path / name, easy) as campaign:
+            advance(campaign, Move.COLLECT)
+            while campaign.waiting_for is None or campaign.waiting_for.purpose is not Purpose.AUDIT:
+                campaign.step()
+            audit = campaign.waiting_for
+            campaign.tell(audit.batch_id, audit.indices, truth[audit.indices])
+            result = campaign.run()
+            assert result is not None
+        with Store.open(tmp_path / name, read_only=True) as store:
+            rankings.append(store.ranking())
+    a, b = rankings
+    np.testing.assert_array_equal(a.indices, b.indices)
+    np.testing.assert_array_equal(a.deficit, b.deficit)
+    assert result.summary.n_machine <= 0.05 * 4000 + 1, "all wrong: only what may be wrong is left"
+
+
+@pytest.mark.parametrize(
+    "changes", [{"certificate": CertificateSettings(kind="none")}, {"preset": "paper"}]
+)
+def test_without_the_certificate_nothing_is_claimed(
+    tmp_path: Path, easy: Blobs, changes: dict[str, Any]
+) -> None:
+    with create(tmp_path / "run", easy, SETTINGS.model_copy(update=changes)) as campaign:
+        result = campaign.run()
+    assert result is not None
+    summary = result.summary
+    assert summary.estimate_kind == "point estimate, not certified"
+    assert (summary.certified_error, summary.confidence, summary.n_audit) == (None, None, 0)
+    assert not (result.sources == "audit").any()
+    with Store.open(tmp_path / "run", read_only=True) as store:
+        assert store.ranking() is None
+
+
+@pytest.mark.parametrize(("initial_share", "end"), [(0.48, "people"), (0.9, "audit")])
+def test_nothing_by_machine_is_certified_without_an_audit(
+    tmp_path: Path, initial_share: float, end: str
+) -> None:
+    world = make_blobs(400, 3000.0)
+    settings = SETTINGS.model_copy(
+        update={"target": "machine", "plan": PlanSettings(initial_share=initial_share)}
+    )
+    with create(tmp_path / "run", world, settings) as campaign:
+        result = campaign.run()
+    assert result is not None
+    summary = result.summary
+    assert (summary.n_machine, summary.n_audit) == (0, 0)
+    assert (summary.estimated_error, summary.certified_error) == (0.0, 0.0)
+    assert summary.estimate_kind == "certified with 95% confidence"
+    with Store.open(tmp_path / "run", read_only=True) as store:
+        assert end in [action.name for action in store.actions()]
+
+
+@pytest.mark.parametrize("target", ["set", "machine"])
+@pytest.mark.parametrize("n_pool", [20, 31, 60])
+def test_tiny_pools_are_certified(tmp_path: Path, n_pool: int, target: str) -> None:
+    for seed in range(4):
+        for spread in (0.1, 1.0, 60.0):
+            world = make_blobs(n_pool, spread, seed=seed)
+            settings = SETTINGS.model_copy(update={"target": target, "target_error": 0.1})
+            with create(tmp_path / f"{seed}-{spread}", world, settings) as campaign:
+                result = campaign.run()
+            assert result is not None
+            assert (result.sources != "").all()
+            assert result.summary.certified_error is not None
+
+
+@pytest.mark.parametrize("target", ["set", "machine"])
+def test_a_pool_of_which_nearly_all_is_broken(tmp_path: Path, easy: Blobs, target: str) -> None:
+    broken = dict.fromkeys(range(250, 4000), "truncated file")
+    easy.pool.broken = lambda: broken  # type: ignore[method-assign]
+    with create(tmp_path / "run", easy, SETTINGS.model_copy(update={"target": target})) as campaign:
+        result = campaign.run()
+    assert result is not None
+    assert (result.sources[250:] == "human").all()
+    assert result.summary.certified_error is not None
+
+
+def test_what_people_pay_is_forecast_with_the_audit(tmp_path: Path) -> None:
+    world = make_blobs(4000, 1.5)
+    with create(tmp_path / "run", world) as campaign:
+        result = campaign.run()
+    assert result is not None
+    with Store.open(tmp_path / "run", read_only=True) as store:
+        plan = store.estimates("plan")[-1].payload
+        (audit,) = (a for a in store.actions() if a.name == "audit")
+    expected = audit.details["expected_machine"]
+    assert plan["n_machine"] == pytest.approx(expected, rel=0.15)
+    by_hand = 0.04 * (4000 - plan["n_machine"]) + 0.001 * plan["n_machine"]
+    assert plan["total_cost_usd"] == pytest.approx(by_hand)
+    assert plan["predicted_total_cost_usd"] == pytest.approx(
+        plan["total_cost_usd"] + result.summary.training_cost_usd
+    )
+
+
+# -- the pure part, against what it is made of -----------------------------------------------
+
+
+def frozen(n: int = 500, *, error: float = 0.02, settings: Settings = SETTINGS) -> FrozenAudit:
+    """An audit of ``n`` items at the even positions of 2n scored ones, in coarse steps."""
+    rng = np.random.default_rng(n)
+    deficit = np.round(rng.random(2 * n), 1)
+    scores = ItemScores(np.arange(2 * n) + 7, rng.integers(0, 3, 2 * n), deficit, np.empty(0))
+    left = np.arange(0, 2 * n, 2)
+    test = rng.random(300)
+    profile = estimate_profile(test, rng.random(300) < error, deficit[left])
+    return freeze(scores, left, profile, n_pool=4 * n, settings=settings, order_seed=3, draw_seed=4)
+
+
+def test_what_is_frozen_is_ranked_and_ties_are_shuffled() -> None:
+    audit = frozen()
+    assert audit.n_ranked == 500
+    assert (np.diff(audit.deficit) >= 0).all()
+    assert np.isin(audit.audited, audit.indices[: audit.plan.frame]).all()
+    assert np.unique(audit.audited).size == audit.plan.n_audit > 0
+    first = audit.indices[audit.deficit == audit.deficit[0]]
+    assert (np.diff(first) < 0).any(), "equal deficits are not in the pool's order"
+    again = frozen()
+    np.testing.assert_array_equal(again.indices, audit.indices)
+    np.testing.assert_array_equal(again.audited, audit.audited)
+
+
+def test_the_ranking_reaches_as_deep_as_any_cut() -> None:
+    for error in (0.0, 0.02, 0.3, 1.0):
+        audit = frozen(error=error)
+        every = np.arange(audit.plan.n_audit)
+        positions = np.flatnonzero(np.isin(audit.indices, audit.audited))
+        for wrong in (np.zeros(every.size, bool), np.ones(every.size, bool)):
+            found = certify(500, audit.plan.frame, positions, wrong, n_pool=2000, target_error=0.05)
+            assert found.cut <= audit.indices.size
+
+
+def test_certifying_does_not_depend_on_the_order_of_the_answers() -> None:
+    audit = frozen()
+    ranking = Ranking(audit.indices, audit.labels, audit.deficit, "a", 0)
+    truth = dict(zip(audit.indices.tolist(), audit.labels.tolist(), strict=True))
+    told = np.array([truth[i] for i in audit.audited.tolist()])
+    told[:2] = NO_LABEL, (told[1] + 1) % 3
+    frame = {"n_ranked": 500, "frame": audit.plan.frame, "start": None}
+    answers = [
+        certify_ranking(
+            ranking,
+            LabelTable(audit.audited[order], told[order], np.zeros(order.size, np.int64)),
+            n_pool=2000,
+            settings=SETTINGS,
+            **frame,  # type: ignore[arg-type]
+        )
+        for order in (np.arange(told.size), np.arange(told.size)[::-1])
+    ]
+    (one, chosen), (other, same) = answers
+    assert one == other
+    assert one.n_wrong == 2
+    np.testing.assert_array_equal(chosen, same)
+    assert not np.isin(audit.indices[chosen], audit.audited).any()
+    assert explain(one).startswith(f"the audit found 2 of {told.size:,} labels wrong: ")
+    assert "with 95% confidence" in explain(one)
+
+
+def test_certificates_without_an_audit_in_words() -> None:
+    nothing = np.empty(0, np.int64)
+    free = certify(50, 50, nothing, nothing.astype(bool), n_pool=100, target_error=0.05)
+    assert explain(free) == (
+        "without an audit: 5 machine labels, at most 5.00% wrong with 95% confidence"
+    )
+    none = certify(50, 50, nothing, nothing.astype(bool), n_pool=10**3, target_error=1e-9)
+    assert explain(none) == "nothing was audited: no label of the machine can be promised"

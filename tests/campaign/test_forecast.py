@@ -1,0 +1,140 @@
+"""A plan's totals with the audit in them, against the same by hand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mcal.campaign.forecast import expected_audit, with_audit
+from mcal.certificate import plan_audit
+from mcal.fitting import fit_curves
+from mcal.planning import Plan
+from mcal.settings import PriceSettings, Settings
+
+N_POOL, N_WITHHELD, N_TRAIN = 10_000, 200, 800
+THETAS = np.arange(1, 21) / 20
+PRICES = PriceSettings(price_per_label=0.04, machine_fee=0.001)
+
+
+def settings(**changes: Any) -> Settings:
+    return Settings(prices=PRICES, **changes)
+
+
+def curves() -> Any:
+    """Half the errors for four times the labels, and most of them among the least sure."""
+    sizes = np.array([100.0, 200.0, 400.0, 800.0])
+    error = 0.5 * THETAS[None, :] * (100.0 / sizes[:, None]) ** 0.5
+    n_test = 400 * np.ones_like(error) * THETAS
+    return fit_curves(sizes, error * n_test, n_test, THETAS, n_classes=10)
+
+
+def plan(**changes: Any) -> Plan:
+    base = Plan(
+        n_train=1600,
+        theta=0.8,
+        n_machine=6000,
+        n_steps=2,
+        batch_size=400,
+        total_cost_usd=170.0,
+        error=0.04,
+        stop_cost_usd=200.0,
+        stop_theta=0.6,
+        stop_n_machine=5000,
+        go_on_cost_usd=170.0,
+        human_only_cost_usd=400.0,
+    )
+    return replace(base, **changes)
+
+
+def add(what: Plan, *, n_test: int = 150, **changes: Any) -> Plan:
+    return with_audit(
+        what,
+        curves(),
+        N_TRAIN,
+        n_test,
+        n_withheld=N_WITHHELD,
+        n_pool=N_POOL,
+        settings=settings(**changes),
+    )
+
+
+def test_every_machine_label_more_or_fewer_moves_the_total_by_its_price() -> None:
+    found = add(plan())
+    assert found.total_cost_usd == pytest.approx(170.0 + 0.039 * (6000 - found.n_machine))
+    assert found.go_on_cost_usd == pytest.approx(found.total_cost_usd)
+    assert found.stop_cost_usd == pytest.approx(200.0 + 0.039 * (5000 - found.stop_n_machine))
+    assert 0 < found.stop_n_machine < found.n_machine < N_POOL - N_WITHHELD - 1600
+    assert 0.0 < found.error < 0.05
+    same = ("n_train", "theta", "n_steps", "batch_size", "stop_theta", "human_only_cost_usd")
+    for name in same:
+        assert getattr(found, name) == getattr(plan(), name)
+
+
+def test_the_better_the_test_set_the_cheaper_the_audit() -> None:
+    assert add(plan(), n_test=2000).n_machine > add(plan(), n_test=20).n_machine
+
+
+def test_a_plan_to_stop_keeps_its_distance_to_going_on() -> None:
+    stop = plan(
+        n_train=N_TRAIN, n_machine=5000, n_steps=0, total_cost_usd=200.0, go_on_cost_usd=201.5
+    )
+    found = add(stop)
+    assert found.n_machine == found.stop_n_machine
+    assert found.total_cost_usd == pytest.approx(found.stop_cost_usd)
+    assert found.go_on_cost_usd == pytest.approx(found.stop_cost_usd + 1.5)
+    assert add(replace(stop, go_on_cost_usd=None)).go_on_cost_usd is None
+
+
+def test_stopping_now_is_the_plan_where_the_audit_makes_it_the_cheaper_one() -> None:
+    barely = add(plan(total_cost_usd=199.0, go_on_cost_usd=199.0, n_machine=7500))
+    assert (barely.n_train, barely.n_steps, barely.batch_size) == (N_TRAIN, 0, 0)
+    assert (barely.theta, barely.n_machine) == (barely.stop_theta, barely.stop_n_machine)
+    assert barely.total_cost_usd == barely.stop_cost_usd
+    assert barely.go_on_cost_usd is not None
+    assert barely.go_on_cost_usd > barely.stop_cost_usd
+
+
+def test_people_alone_have_no_audit() -> None:
+    nothing = plan(
+        n_train=N_TRAIN, n_machine=0, n_steps=0, batch_size=0, theta=0.0, stop_theta=0.0,
+        stop_n_machine=0, total_cost_usd=400.0, stop_cost_usd=400.0, go_on_cost_usd=401.0,
+        error=0.0,
+    )  # fmt: skip
+    assert add(nothing) == nothing
+
+
+@pytest.mark.parametrize("target", ["set", "machine"])
+@pytest.mark.parametrize("n_left", [40, 7_003])
+def test_the_curve_is_planned_on_as_it_is(n_left: int, target: Any) -> None:
+    error = np.linspace(0.001, 0.2, 20)
+    found = expected_audit(
+        THETAS, error, n_left=n_left, n_pool=N_POOL, n_test=150, settings=settings(target=target)
+    )
+    edges = np.rint(THETAS * n_left).astype(int)
+    above = np.interp(edges, THETAS * n_left, THETAS * error * n_left)
+    rates = np.diff(above, prepend=0.0) / np.diff(edges, prepend=0)
+    audit = plan_audit(
+        np.r_[0, edges], rates, n_pool=N_POOL, n_test=150, target_error=0.05, target=target
+    )
+    assert found.n_machine == round(n_left - audit.expected_human)
+    share = found.n_machine / max(1, audit.expected_cut)
+    by_hand = np.interp(audit.expected_cut, np.r_[0, edges], np.r_[0.0, above]) * share / N_POOL
+    assert found.error == pytest.approx(by_hand)
+
+
+@pytest.mark.parametrize("n_left", [0, 1, 3])
+@pytest.mark.parametrize("target", ["set", "machine"])
+def test_hardly_anything_left(n_left: int, target: Any) -> None:
+    found = expected_audit(
+        THETAS,
+        np.full(20, np.nan),
+        n_left=n_left,
+        n_pool=20,
+        n_test=1,
+        settings=settings(target=target),
+    )
+    assert 0 <= found.n_machine <= n_left
+    assert 0.0 <= found.error <= 0.05
