@@ -23,7 +23,8 @@ def k_center() -> tuple[np.ndarray, ...]:
 
 
 def uncertainty() -> tuple[np.ndarray, ...]:
-    return tuple(vars(mcal.uncertainty(LOGITS, kind="logits")).values())
+    found = mcal.uncertainty(LOGITS, kind="logits")
+    return found.label, found.deficit, found.entropy, found.least_confidence
 
 
 def first_k() -> tuple[np.ndarray, ...]:
