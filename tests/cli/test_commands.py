@@ -64,7 +64,8 @@ def test_status_has_what_is_promised(finished: Path) -> None:
     assert status["n_human"] + status["n_machine"] == N_POOL
     assert status["human_cost_usd"] == pytest.approx(0.04 * status["n_human"])
     assert status["human_only_cost_usd"] == pytest.approx(0.04 * N_POOL)
-    assert status["total_cost_usd"] >= status["human_cost_usd"] + status["training_cost_usd"]
+    parts_usd = status["human_cost_usd"] + status["training_cost_usd"]
+    assert status["total_cost_usd"] == pytest.approx(parts_usd)  # no fee is set
     assert status["saving"] == pytest.approx(
         1 - status["total_cost_usd"] / status["human_only_cost_usd"]
     )
