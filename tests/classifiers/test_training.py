@@ -10,8 +10,9 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from mcal.classifiers.augmentation import augment  # noqa: E402
 from mcal.classifiers.recipes import recipe_for  # noqa: E402
-from mcal.classifiers.training import augment, training_batches  # noqa: E402
+from mcal.classifiers.training import training_batches  # noqa: E402
 
 PAPER = recipe_for("paper", "cnn18")
 FAST = recipe_for("fast", "small-cnn")

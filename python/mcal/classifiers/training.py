@@ -10,14 +10,16 @@ import numpy as np
 
 from mcal.types import IndexArray, Progress
 
-from ._torch import nn, torch
+from ._torch import torch
 from .architectures import Network
 from .items import Items, Normalisation
 from .recipes import Recipe
+from .step import step_for
 
-__all__ = ["augment", "train_network", "training_batches"]
+__all__ = ["train_network", "training_batches"]
 
 _REPORT_EVERY_S = 0.2
+_STEPS_AHEAD = 32  # that a GPU may be asked for before progress is reported of them
 
 
 def train_network(
@@ -35,20 +37,13 @@ def train_network(
     device = network.head.weight.device
     steps = recipe.step_count(indices.size)
     schedule = training_batches(indices.size, recipe.batch_size, steps, seed)
-    chance = torch.Generator(device).manual_seed(seed)
-    optimizer = _optimizer(network, recipe)
+    take = step_for(network, recipe, normalisation, seed)
     reported_at = time.monotonic()
     network.train()
     for step, (block, targets) in enumerate(_steps(items, indices, labels, schedule, device)):
-        for group in optimizer.param_groups:
-            group["lr"] = recipe.rate(step / steps)
-        batch = normalisation.apply(augment(block, recipe, chance))
-        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-            logits = network(batch)
-        loss = nn.functional.cross_entropy(logits, targets, label_smoothing=recipe.label_smoothing)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
+        take(block, targets, recipe.rate(step / steps))
+        if device.type == "cuda" and step % _STEPS_AHEAD == 0:
+            torch.cuda.synchronize(device)
         if time.monotonic() - reported_at >= _REPORT_EVERY_S:
             reported_at = time.monotonic()
             progress((step + 1) / steps, f"step {step + 1:,} of {steps:,}")
@@ -82,29 +77,6 @@ def _steps(
         yield block, targets[torch.from_numpy(chosen).to(device)]
 
 
-def augment(block: torch.Tensor, recipe: Recipe, chance: torch.Generator) -> torch.Tensor:
-    """Images (K, H, W, channels), each shifted and perhaps mirrored by chance; else ``block``.
-
-    What a shift uncovers repeats the edge.
-    """
-    if block.dim() != 4:
-        return block
-    n, height, width, _ = block.shape
-    device = block.device
-
-    def places(side: int) -> torch.Tensor:  # (K, side): where each row or column comes from
-        reach = round(recipe.shift_share * min(height, width))
-        shift = torch.randint(-reach, reach + 1, (n, 1), generator=chance, device=device)
-        return (torch.arange(side, device=device) + shift).clamp_(0, side - 1)
-
-    rows, columns = places(height), places(width)
-    if recipe.flip:
-        mirrored = torch.rand(n, 1, generator=chance, device=device) < 0.5
-        columns = torch.where(mirrored, width - 1 - columns, columns)
-    each = torch.arange(n, device=device)
-    return block[each[:, None, None], rows[:, :, None], columns[:, None, :]]
-
-
 def training_batches(n: int, batch_size: int, steps: int, seed: int) -> Iterator[IndexArray]:
     """Positions of each step's items: shuffled anew each epoch, the remainder left out.
 
@@ -118,16 +90,3 @@ def training_batches(n: int, batch_size: int, steps: int, seed: int) -> Iterator
             left = np.resize(random.permutation(n), max(size, n))
         yield left[:size]
         left = left[size:]
-
-
-def _optimizer(network: Network, recipe: Recipe) -> torch.optim.Optimizer:
-    """Weights of matrices and kernels decay; biases and the scales of norms do not."""
-    decaying = [p for p in network.parameters() if p.dim() > 1]
-    others = [p for p in network.parameters() if p.dim() <= 1]
-    groups = [
-        {"params": decaying, "weight_decay": recipe.weight_decay},
-        {"params": others, "weight_decay": 0.0},
-    ]
-    if recipe.optimizer == "adamw":
-        return torch.optim.AdamW(groups, lr=recipe.peak_rate)
-    return torch.optim.SGD(groups, lr=recipe.peak_rate, momentum=0.9, nesterov=True)

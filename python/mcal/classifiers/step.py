@@ -1,0 +1,135 @@
+"""One optimisation step of a network, and its recording as a CUDA graph."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from ._torch import nn, torch
+from .architectures import Network
+from .augmentation import augment
+from .items import Normalisation
+from .recipes import Recipe
+
+__all__ = ["EagerStep", "Step", "step_for"]
+
+_EAGER_STEPS = 3  # before recording: what libraries set up at their first calls cannot be recorded
+
+
+class Step(Protocol):
+    """Brings a network nearer to its labels, in place, once per call.
+
+    Takes items as read (K, ...), their classes (K,) int64 on the network's device, and the learning
+    rate. K, the shape of an item and their types are the same at every call.
+    """
+
+    def __call__(self, block: torch.Tensor, targets: torch.Tensor, rate: float) -> None: ...
+
+
+def step_for(network: Network, recipe: Recipe, normalisation: Normalisation, seed: int) -> Step:
+    """The step that suits the network's device."""
+    eager = EagerStep(network, recipe, normalisation, seed)
+    return _RecordedStep(eager) if eager.device.type == "cuda" else eager
+
+
+class EagerStep:
+    """Augments, normalises, computes gradients and moves the weights."""
+
+    def __init__(
+        self, network: Network, recipe: Recipe, normalisation: Normalisation, seed: int
+    ) -> None:
+        self.device = network.head.weight.device
+        self.chance = torch.Generator(self.device).manual_seed(seed)
+        self._network, self._recipe, self._normalisation = network, recipe, normalisation
+        self._optimizer = _optimizer(network, recipe, self.device)
+
+    def __call__(self, block: torch.Tensor, targets: torch.Tensor, rate: float) -> None:
+        self.set_rate(rate)
+        self.run(block, targets)
+
+    def set_rate(self, rate: float) -> None:
+        for group in self._optimizer.param_groups:
+            if isinstance(group["lr"], torch.Tensor):
+                group["lr"].fill_(rate)
+            else:
+                group["lr"] = rate
+
+    def run(self, block: torch.Tensor, targets: torch.Tensor) -> None:
+        """The step, at the rate that was set; on a GPU nothing waits for the host."""
+        batch = self._normalisation.apply(augment(block, self._recipe, self.chance))
+        on_gpu = self.device.type == "cuda"
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=on_gpu):
+            logits = self._network(batch)
+        smoothing = self._recipe.label_smoothing
+        loss = nn.functional.cross_entropy(logits, targets, label_smoothing=smoothing)
+        self._optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        self._optimizer.step()
+
+
+@dataclass(frozen=True)
+class _Recording:
+    graph: torch.cuda.CUDAGraph
+    block: torch.Tensor  # what the recording reads
+    targets: torch.Tensor
+
+    def replay(self, block: torch.Tensor, targets: torch.Tensor) -> None:
+        self.block.copy_(block)
+        self.targets.copy_(targets)
+        self.graph.replay()
+
+
+class _RecordedStep:
+    """An ``EagerStep`` that the GPU repeats from a recording of it.
+
+    A step is hundreds of kernels of a few microseconds each, which Python launches several times
+    more slowly than a GPU runs them.
+    """
+
+    def __init__(self, step: EagerStep) -> None:
+        self._step = step
+        self._n_eager = 0
+        # The default stream cannot be recorded.
+        self._stream = torch.cuda.Stream(step.device)  # type: ignore[no-untyped-call]
+        self._recording: _Recording | None = None
+
+    def __call__(self, block: torch.Tensor, targets: torch.Tensor, rate: float) -> None:
+        self._step.set_rate(rate)
+        if self._n_eager < _EAGER_STEPS:
+            self._n_eager += 1
+            self._run_aside(block, targets)
+            return
+        if self._recording is None:
+            self._recording = self._record(block.clone(), targets.clone())
+        self._recording.replay(block, targets)
+
+    def _run_aside(self, block: torch.Tensor, targets: torch.Tensor) -> None:
+        """On the stream of the recording, so that what is set up there serves it."""
+        caller = torch.cuda.current_stream(self._step.device)
+        self._stream.wait_stream(caller)
+        with torch.cuda.stream(self._stream):
+            self._step.run(block, targets)
+        caller.wait_stream(self._stream)
+
+    def _record(self, block: torch.Tensor, targets: torch.Tensor) -> _Recording:
+        graph = torch.cuda.CUDAGraph()
+        graph.register_generator_state(self._step.chance)  # each replay draws anew
+        with torch.cuda.device(self._step.device), torch.cuda.graph(graph, stream=self._stream):
+            self._step.run(block, targets)
+        return _Recording(graph, block, targets)
+
+
+def _optimizer(network: Network, recipe: Recipe, device: torch.device) -> torch.optim.Optimizer:
+    """Weights of matrices and kernels decay; biases and the scales of norms do not."""
+    decaying = [p for p in network.parameters() if p.dim() > 1]
+    others = [p for p in network.parameters() if p.dim() <= 1]
+    groups = [
+        {"params": decaying, "weight_decay": recipe.weight_decay},
+        {"params": others, "weight_decay": 0.0},
+    ]
+    on_gpu = device.type == "cuda"
+    # A recording keeps numbers as they were; what changes must be in the device's memory.
+    rate = torch.tensor(recipe.peak_rate, device=device) if on_gpu else recipe.peak_rate
+    if recipe.optimizer == "adamw":
+        return torch.optim.AdamW(groups, lr=rate, fused=on_gpu or None, capturable=on_gpu)
+    return torch.optim.SGD(groups, lr=rate, momentum=0.9, nesterov=True, fused=on_gpu or None)
