@@ -32,10 +32,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "testing": VALUES,
     "export": VALUES | {"store"},
     "campaign": VALUES | NUMBERS | JOINED | EFFECTS | {"settings", "cuda"},
+    "simulation": VALUES | NUMBERS | JOINED | {"settings", "campaign", "_core"},
     # pools and annotators only to tell people what was found and where their files lie
     "cli": VALUES
     | {"annotators", "campaign", "config", "export", "pools", "settings", "store", "the package"}
-    | {"cuda"},  # the doctor
+    | {"cuda"}  # the doctor
+    | {"simulation"},
 }
 
 # Every package that is not ours, and the rooms that are its door. NumPy is everywhere.

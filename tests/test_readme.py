@@ -30,7 +30,8 @@ def options_of(command: str) -> set[str]:
 
 def uses() -> list[tuple[str, str]]:
     """Every use of the command line: its command, and the text up to the end of the code."""
-    found = re.findall(r"\bmcal (demo|run|status|export|evaluate|doctor)\b([^`\n]*)", README)
+    names = "demo|run|status|export|evaluate|simulate|doctor"
+    found = re.findall(rf"\bmcal ({names})\b([^`\n]*)", README)
     return [(name, rest) for name, rest in found]
 
 

@@ -12,7 +12,7 @@ from typer.core import TyperGroup
 from mcal import __version__
 from mcal.errors import McalError
 
-from . import demo, doctor, evaluate, export, run, status
+from . import demo, doctor, evaluate, export, run, simulate, status
 
 __all__ = ["FAILED", "STOPPED", "app"]
 
@@ -74,4 +74,5 @@ app.command("run")(run.run)
 app.command("status")(status.status)
 app.command("export")(export.export)
 app.command("evaluate")(evaluate.evaluate)
+app.command("simulate")(simulate.simulate)
 app.command("doctor")(doctor.doctor)

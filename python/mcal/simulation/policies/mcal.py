@@ -1,0 +1,68 @@
+"""The library's own campaign: plan, audit, certificate; and with the paper's rules, no audit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from ...campaign.decide import Verdict
+from ...certificate import audit_order, certify, machine_positions, plan_audit
+from ...selection import smallest_k
+from ...settings import Settings
+from ..books import Books, Outcome, Owner
+from ..worlds import Model, SimulatedPool
+from .steering import Steering, machine_cut, steer
+
+__all__ = ["Mcal"]
+
+
+@dataclass(frozen=True)
+class Mcal:
+    """``Campaign.run`` without a store: the same pure functions in the same order."""
+
+    name: str = "mcal"
+    preset: Literal["default", "paper"] = "default"
+
+    def run(self, pool: SimulatedPool, settings: Settings, seed: int) -> Outcome:
+        """Label ``pool``."""
+        books = Books(pool, settings.model_copy(update={"preset": self.preset}), seed)
+        steering = steer(books)
+        model = books.model
+        if steering.verdict is not Verdict.PEOPLE and model is not None:
+            if books.settings.is_audited:
+                _label_certified(steering, model)
+            else:
+                left, (count, _) = books.left(), machine_cut(steering)
+                books.give(Owner.MACHINE, left[smallest_k(model.deficit[left], count)])
+        return books.close(tuple(steering.forecasts))
+
+
+def _label_certified(steering: Steering, model: Model) -> None:
+    books, settings = steering.books, steering.books.settings
+    profile, n_pool, left = steering.profiles[-1], books.pool.n_pool, books.left()
+    ranked = left[audit_order(model.deficit[left], seed=books.seed_for("audit:order"))]
+    plan = plan_audit(
+        profile.bin_edges,
+        profile.bin_error,
+        n_pool=n_pool,
+        n_test=max(1, round(float(profile.bin_n_test.sum()))),
+        target_error=settings.target_error,
+        confidence=settings.certificate.confidence,
+        target=settings.target,
+    )
+    positions = plan.draw(books.seed_for("audit:draw"))
+    certificate = certify(
+        ranked.size,
+        plan.frame,
+        positions,
+        model.wrong[ranked[positions]],
+        n_pool=n_pool,
+        target_error=settings.target_error,
+        confidence=settings.certificate.confidence,
+        target=settings.target,
+        start=plan.start,
+    )
+    books.give(Owner.AUDIT, ranked[positions])
+    books.give(Owner.MACHINE, np.sort(ranked[machine_positions(certificate.cut, positions)]))

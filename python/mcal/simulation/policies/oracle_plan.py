@@ -1,0 +1,71 @@
+"""The plan of one who knows everything: what regret is measured against."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...certificate import allowed_errors
+from ...selection import largest_k
+from ...settings import Settings
+from ...types import IndexArray
+from ..books import Books, Outcome, Owner
+from ..worlds import Model, SimulatedPool
+from .naive import DELTAS
+
+__all__ = ["OraclePlan"]
+
+FIRST_SHARE = 0.01
+GROWTH = (1.25, 1.5, 2.0, 3.0)
+
+
+@dataclass(frozen=True)
+class OraclePlan:
+    """The best |B| in hindsight with a perfect cut, and neither a test set nor an audit.
+
+    |B| grows from 1 % of the pool by a fixed share of it or by a fixed factor; every size on
+    every such way is tried, with all trainings on the way paid for, and the machine labels as
+    many of the surest items as the target truly allows. People alone are tried too.
+    """
+
+    name: str = "oracle-plan"
+
+    def run(self, pool: SimulatedPool, settings: Settings, seed: int) -> Outcome:
+        """Label ``pool``."""
+        best = Books(pool, settings, seed).close()
+        first = max(1, round(FIRST_SHARE * pool.n_pool))
+        ways = [(max(1, round(delta * pool.n_pool)), 1.0) for delta in DELTAS]
+        ways += [(0, factor) for factor in GROWTH]
+        for step, factor in ways:
+            books = Books(pool, settings, seed)
+            books.draw(Owner.TRAIN, first)
+            while (left := books.left()).size:
+                model = books.train()
+                ended = books.copy()
+                ended.give(Owner.MACHINE, _perfect(model, left, settings, pool.n_pool))
+                outcome = ended.close()
+                if outcome.total_usd < best.total_usd:
+                    best = outcome
+                n_train = model.n_train
+                n_buy = min(left.size, max(step, round((factor - 1.0) * n_train), 1))
+                least_usd = settings.prices.price_per_label * (n_train + n_buy)
+                if least_usd + books.spent_on_training_usd() >= best.total_usd:
+                    break
+                books.give(Owner.TRAIN, left[largest_k(model.deficit[left], n_buy)])
+        return best
+
+
+def _perfect(model: Model, left: IndexArray, settings: Settings, n_pool: int) -> IndexArray:
+    """The longest stretch of the surest items that keeps the target."""
+    ranked = left[np.argsort(model.deficit[left], kind="stable")]
+    errors = np.cumsum(model.wrong[ranked])
+    if settings.target == "set":
+        kept = errors <= allowed_errors(n_pool, settings.target_error)
+    else:
+        kept = errors <= settings.target_error * np.arange(1, ranked.size + 1)
+    count = int(np.flatnonzero(kept)[-1]) + 1 if kept.any() else 0
+    if settings.prices.machine_fee >= settings.prices.price_per_label:
+        count = 0
+    chosen: IndexArray = ranked[:count]
+    return chosen

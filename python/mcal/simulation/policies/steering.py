@@ -1,0 +1,152 @@
+"""mcal's own way to the last training: its decision functions, on simulated models.
+
+``_decide`` is the only place that calls them; what it returns follows ``campaign.Steps``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from ...bootstrap import MeasuredRound, bootstrap_curves, bootstrap_plans, measure_round
+from ...campaign.decide import Decision, Verdict, decide, first_batch_size, smallest_batch
+from ...campaign.estimate import Estimates, estimate_plan, n_test_items
+from ...planning import Plan, curve_knots
+from ...profiles import Profile, estimate_profile, largest_cut
+from ...selection import largest_k
+from ...types import IndexArray
+from ..books import Books, Forecast, Owner
+from ..worlds import Model
+
+__all__ = ["Steering", "machine_cut", "steer"]
+
+CANDIDATE = "simulated"
+N_REPLICAS = 100
+MIN_ROUNDS = 3  # that a bootstrap says something about
+
+
+@dataclass
+class Steering:
+    """What the rounds so far have taught, and how they ended."""
+
+    books: Books
+    test: IndexArray
+    like_pool: npt.NDArray[np.bool_]  # test items that no purchase would have taken
+    profiles: list[Profile] = field(default_factory=list)
+    plans: list[Plan] = field(default_factory=list)
+    measured: list[MeasuredRound] = field(default_factory=list)
+    forecasts: list[Forecast] = field(default_factory=list)
+    verdict: Verdict = Verdict.BUY
+
+
+def steer(books: Books) -> Steering:
+    """Buy T and B0, then train and buy until the library's rules say that it is enough."""
+    n_pool, settings = books.pool.n_pool, books.settings
+    test = books.draw(Owner.TEST, n_test_items(n_pool, settings))
+    books.draw(Owner.TRAIN, first_batch_size(n_pool, settings))
+    steering = Steering(books, test, np.ones(test.size, dtype=bool))
+    while True:
+        left = books.left()
+        if not left.size:
+            steering.verdict = Verdict.PEOPLE
+            return steering
+        model = books.train()
+        _measure(steering, model, left)
+        decision = _decide(steering, left.size)
+        steering.verdict = decision.verdict
+        if decision.verdict is not Verdict.BUY:
+            return steering
+        bought = left[largest_k(model.deficit[left], decision.n_buy)]
+        steering.like_pool &= ~(model.deficit[test] > model.deficit[bought].min())
+        books.give(Owner.TRAIN, bought)
+
+
+def machine_cut(steering: Steering) -> tuple[int, float]:
+    """How many items the model in hand may label by the point estimate."""
+    settings = steering.books.settings
+    return largest_cut(
+        steering.profiles[-1],
+        n_pool=steering.books.pool.n_pool,
+        target_error=settings.target_error,
+        target=settings.target,
+        safety=0.0 if settings.preset == "paper" else settings.plan.safety,
+    )
+
+
+def _measure(steering: Steering, model: Model, left: IndexArray) -> None:
+    matched = steering.books.settings.preset != "paper"
+    test, counted = steering.test, np.ones(steering.test.size, dtype=bool)
+    if matched and steering.like_pool.any():
+        counted = steering.like_pool.copy()
+    deficit, wrong = model.deficit[test], model.wrong[test]
+    profile = estimate_profile(
+        deficit[counted], wrong[counted], model.deficit[left], matched=matched
+    )
+    steering.profiles.append(profile)
+    steering.measured.append(
+        measure_round(
+            deficit,
+            wrong,
+            model.deficit[left],
+            n_train=model.n_train,
+            counted=counted,
+            matched=matched,
+        )
+    )
+
+
+def _decide(steering: Steering, n_left: int) -> Decision:
+    books = steering.books
+    n_pool, settings = books.pool.n_pool, books.settings
+    found = estimate_plan(
+        steering.profiles,
+        books.n_train,
+        books.cost_usd,
+        n_pool=n_pool,
+        n_withheld=steering.test.size,
+        n_classes=books.pool.n_classes,
+        settings=settings,
+    )
+    steering.plans.append(found.plan)
+    steering.forecasts.append(_forecast(steering, found))
+    n_train, n_new = books.n_train[-1], smallest_batch(n_pool, settings)
+    return decide(
+        {CANDIDATE: steering.plans},
+        n_pool=n_pool,
+        n_train=n_train,
+        n_left=n_left,
+        n_machine_now={CANDIDATE: machine_cut(steering)[0]},
+        training_spent_usd=books.spent_on_training_usd(),
+        next_training_usd=found.training.of(n_train + n_new, n_new),
+        settings=settings,
+    )
+
+
+def _forecast(steering: Steering, found: Estimates) -> Forecast:
+    books, settings = steering.books, steering.books.settings
+    spent_usd, n_train = books.spent_on_training_usd(), books.n_train[-1]
+    total_usd = found.plan.total_cost_usd + spent_usd
+    if len(steering.measured) < MIN_ROUNDS:
+        return Forecast(n_train, total_usd, float("nan"), float("nan"))
+    n_withheld = steering.test.size
+    replicas = bootstrap_plans(
+        bootstrap_curves(
+            steering.measured,
+            curve_knots(n_train, books.pool.n_pool - n_withheld, ratio=1.1),
+            n_classes=books.pool.n_classes,
+            seed=books.seed_for("replicas"),
+            n_replicas=N_REPLICAS,
+        ),
+        n_pool=books.pool.n_pool,
+        n_test=n_withheld,
+        target_error=settings.target_error,
+        target=settings.target,
+        price_per_label=settings.prices.price_per_label,
+        machine_fee=settings.prices.machine_fee,
+        training=found.training,
+        batch_min=smallest_batch(books.pool.n_pool, settings),
+    )
+    low_usd, high_usd = replicas.total_cost_interval(0.9)
+    return Forecast(n_train, total_usd, low_usd + spent_usd, high_usd + spent_usd)
