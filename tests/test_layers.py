@@ -166,3 +166,14 @@ def test_the_core_knows_no_python(folder: str, own: str) -> None:
             if not ours and not system:
                 found.append(f"{path.relative_to(ROOT)}: {name}")
     assert not found, "\n".join(found)
+
+
+def test_the_core_formats_and_reads_without_streams() -> None:
+    """Beside libraries that bring a C++ run time of their own, as torch's do, streams have crashed.
+
+    What they share is found by the dynamic linker at run time, so no test here could notice.
+    """
+    sources = [*(ROOT / "cpp").rglob("*.cpp"), *(ROOT / "cpp").rglob("*.hpp")]
+    assert len(sources) > 30
+    streams = re.compile(r"#include <\w*stream>")
+    assert [path.name for path in sources if streams.search(path.read_text())] == []

@@ -5,13 +5,14 @@
 #include <sched.h>
 #endif
 
+#include <algorithm>
+#include <array>
 #include <atomic>
 #include <condition_variable>
+#include <cstdio>
 #include <exception>
-#include <fstream>
 #include <limits>
 #include <mutex>
-#include <sstream>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -23,10 +24,12 @@ int available_processors() {
 #ifdef __linux__
   // Read once: a container's quota seldom changes, and this is asked for at every parallel call.
   static const int quota = [] {
-    std::ifstream file("/sys/fs/cgroup/cpu.max");
-    std::string cpu_max;
-    std::getline(file, cpu_max);
-    return detail::processors_of_quota(cpu_max);
+    std::array<char, 64> cpu_max{};
+    if (std::FILE* const file = std::fopen("/sys/fs/cgroup/cpu.max", "r")) {
+      if (std::fgets(cpu_max.data(), cpu_max.size(), file) == nullptr) cpu_max[0] = '\0';
+      std::fclose(file);
+    }
+    return detail::processors_of_quota(cpu_max.data());
   }();
   cpu_set_t set;
   CPU_ZERO(&set);
@@ -159,9 +162,9 @@ void set_thread_count(int n) {
 
 int detail::processors_of_quota(const std::string& cpu_max) {
   constexpr int unlimited = std::numeric_limits<int>::max();
-  std::istringstream text(cpu_max);
   long long quota_us = 0, period_us = 0;
-  if (!(text >> quota_us >> period_us) || quota_us <= 0 || period_us <= 0) return unlimited;
+  const bool found = std::sscanf(cpu_max.c_str(), "%lld %lld", &quota_us, &period_us) == 2;
+  if (!found || quota_us <= 0 || period_us <= 0) return unlimited;
   return static_cast<int>(std::min<long long>(unlimited, (quota_us - 1) / period_us + 1));
 }
 

@@ -1,11 +1,13 @@
 #include "mcal/uncertainty.hpp"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
+#include <charconv>
 #include <cmath>
 #include <limits>
-#include <sstream>
 #include <stdexcept>
+#include <string>
 
 #include "mcal/parallel.hpp"
 #include "mcal/simd_level.hpp"
@@ -66,24 +68,29 @@ bool is_valid(const detail::RowSums<Real>& s, ScoreKind kind) {
   return kind == ScoreKind::logits || (s.lowest >= 0 && std::abs(total_of(s) - 1) <= sum_tolerance);
 }
 
+std::string in_few_digits(double x) {
+  std::array<char, 32> text;
+  char* const end = text.data() + text.size();
+  return {text.data(), std::to_chars(text.data(), end, x, std::chars_format::general, 6).ptr};
+}
+
 template <class Real>
-[[noreturn]] void refuse_row(MatrixView<const Real> scores, Index i, ScoreKind kind) {
+void refuse_row(MatrixView<const Real> scores, Index i, ScoreKind kind) {
   const bool logits = kind == ScoreKind::logits;
-  std::ostringstream text;
-  text << "scores: expected "
-       << (logits ? "finite logits" : "probabilities >= 0 whose rows sum to 1 within 0.001")
-       << ", found ";
+  const std::string expected =
+      logits ? "finite logits" : "probabilities >= 0 whose rows sum to 1 within 0.001";
+  const auto refuse = [&](const std::string& found) {
+    throw std::invalid_argument("scores: expected " + expected + ", found " + found);
+  };
   double total = 0;
   for (Index j = 0; j < scores.cols; ++j) {
     const auto x = static_cast<double>(scores(i, j));
     if (!std::isfinite(x) || (!logits && x < 0)) {
-      text << x << " in row " << i << ", class " << j;
-      throw std::invalid_argument(text.str());
+      refuse(in_few_digits(x) + " in row " + std::to_string(i) + ", class " + std::to_string(j));
     }
     total += x;
   }
-  text << "sum " << total << " in row " << i;
-  throw std::invalid_argument(text.str());
+  refuse("sum " + in_few_digits(total) + " in row " + std::to_string(i));
 }
 
 template <class Real>
