@@ -1,4 +1,4 @@
-// What the kernels share: element types as float, reductions of lanes, a barrier of all blocks.
+// What the kernels share: element types as float, reductions of lanes.
 #pragma once
 
 #include <cuda_bf16.h>
@@ -43,14 +43,4 @@ __device__ __forceinline__ T running_sum_of_lanes(T x) {
     if (lane >= d) x += before;
   }
   return x;
-}
-
-// For one thread of every block of a cooperative launch: waits until `expected` threads have come
-// here since *arrived was 0, and makes what they wrote before visible behind it. Written out,
-// because cooperative_groups needs a toolkit's headers.
-__device__ __forceinline__ void grid_arrive_and_wait(unsigned* arrived, unsigned expected) {
-  __threadfence();
-  atomicAdd(arrived, 1U);
-  while (*static_cast<volatile unsigned*>(arrived) < expected) __nanosleep(20);
-  __threadfence();
 }

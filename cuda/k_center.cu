@@ -2,9 +2,10 @@
 // exact: python/mcal/selection/_cuda/k_center.py.
 //
 // Every distance that decides anything is computed as k_center.hpp says, in 8 interleaved chains of
-// fused multiply-adds, by two lanes that hold four chains each: a chain must be summed in order,
-// and a lane then reads four neighbouring elements at a time. So picks and distances are the same
-// bits as the CPU's. Tensor cores only say which distances need no computing; see refine.
+// fused multiply-adds, each summed in order: by two lanes that hold four chains each, for a lane
+// then reads four neighbouring elements at a time, or by eight lanes with a chain each. So picks
+// and distances are the same bits as the CPU's. Tensor cores only say which distances need no
+// computing; see refine.
 #include "common.cuh"
 
 namespace {
@@ -52,6 +53,8 @@ struct Row {
     return q;
   }
 
+  __device__ float raw(int j) const { return to_float(data[j]); }
+  __device__ float taken(float v) const { return inverse_length != 0.0 ? unit(v) : v; }
   __device__ float unit(float v) const { return __double2float_rn(v * inverse_length); }
 };
 
@@ -116,16 +119,43 @@ __device__ T sum_chains(const T (&s)[4]) {
   return (t[0] + t[2]) + (t[1] + t[3]);
 }
 
-// The largest key of the block, in thread 0.
-__device__ Key block_max(Key key) {
-  __shared__ Key of_warp[32];
-  key = max_of_lanes(key);
-  __syncthreads();  // of_warp may still be read from before
+// The distance of a row to a center, by the whole warp, in every lane. Neighbouring lanes read
+// neighbouring elements; then each lane is handed those of the chain that it has, in their order.
+template <class A>
+__device__ float distance_by_warp(const A& row, const float* center, int n) {
+  const int lane = static_cast<int>(threadIdx.x) % 32;
+  float s = 0.0F;
+  for (int begin = 0; begin < n; begin += 128) {
+    float v[4], w[4], d[4];
+    for (int i = 0; i < 4; ++i) {  // reads that do not wait for each other
+      const int j = min(begin + 32 * i + lane, n - 1);
+      v[i] = row.raw(j);
+      w[i] = center[j];
+    }
+    for (int i = 0; i < 4; ++i) {
+      d[i] = begin + 32 * i + lane < n ? __fsub_rn(row.taken(v[i]), w[i]) : 0.0F;
+    }
+    for (int i = 0; i < 16; ++i) {
+      const float of_chain = __shfl_sync(all_lanes, d[i / 4], i % 4 * 8 + lane % 8);
+      s = __fmaf_rn(of_chain, of_chain, s);
+    }
+  }
+  return sum_of_lanes(s, 8);  // in the order that k_center.hpp fixes
+}
+
+__device__ Key max_of_warp(Key key) {
+  const auto high = static_cast<unsigned>(key >> 32);
+  const unsigned largest = __reduce_max_sync(all_lanes, high);
+  const unsigned low = high == largest ? static_cast<unsigned>(key) : 0;
+  return Key{largest} << 32 | Key{__reduce_max_sync(all_lanes, low)};
+}
+
+// The largest key of the block, in every thread. of_warp must not be in use any more.
+__device__ Key max_of_block(Key key, Key (&of_warp)[32]) {
+  key = max_of_warp(key);
   if (threadIdx.x % 32 == 0) of_warp[threadIdx.x / 32] = key;
   __syncthreads();
-  if (threadIdx.x < 32)
-    key = max_of_lanes(threadIdx.x < blockDim.x / 32 ? of_warp[threadIdx.x] : 0);
-  return key;
+  return max_of_warp(threadIdx.x % 32 < blockDim.x / 32 ? of_warp[threadIdx.x % 32] : 0);
 }
 
 __device__ void copy_padded(const float* from, float* to, int n) {
@@ -243,18 +273,13 @@ template <class T, bool aligned>
 __device__ void visit_centers(const Matrix& x, Index i, const Centers& centers, int nearest,
                               double2 norm, double scale, float& value) {
   const auto row = x.row<T, aligned>(i);
+  const auto center = [&](int c) { return centers.rows + Index{c} * centers.stride; };
+  value = min(value, distance_by_warp(row, center(nearest), x.n_columns));
+
   const int lane = static_cast<int>(threadIdx.x) % 32;
-  int mine = lane < 2 ? nearest : -1;  // the center of this pair of lanes, -1 for none
   int begin = -32;
   unsigned left = 0;  // lanes whose center, at begin + lane, is still to be visited
   for (;;) {
-    float s[4] = {};
-    if (mine >= 0) {
-      add_squares(row, PaddedRow{centers.rows + Index{mine} * centers.stride}, x.n_columns, s);
-    }
-    const float distance = sum_chains(s);
-    value = min(value, min_of_lanes(mine >= 0 ? distance : infinity()));
-
     const Reach reach = reach_of(value, norm, scale, x.n_columns);
     for (;;) {
       const int c = begin + lane;
@@ -266,12 +291,83 @@ __device__ void visit_centers(const Matrix& x, Index i, const Centers& centers, 
       if (begin >= centers.n) return;
       left = all_lanes;
     }
-    mine = -1;
+    int mine = -1;  // the center of this pair of lanes, -1 for none
     for (int pair = 0; pair < 16 && left != 0; ++pair) {
       if (pair == lane / 2) mine = begin + __ffs(static_cast<int>(left)) - 1;
       left &= left - 1;
     }
+    float s[4] = {};
+    if (mine >= 0) add_squares(row, PaddedRow{center(mine)}, x.n_columns, s);
+    const float distance = sum_chains(s);
+    value = min(value, min_of_lanes(mine >= 0 ? distance : infinity()));
   }
+}
+
+// A row as eight lanes read it: its chains one after the other, each in quads with zeros behind its
+// end. Chains are an odd number of quads apart, so that neither eight lanes that read a quad each
+// nor a warp that writes neighbouring elements ask a bank of shared memory for two things.
+struct ChainLayout {
+  int n_quads, stride;
+
+  __device__ explicit ChainLayout(int n_columns)
+      : n_quads((n_columns + 31) / 32), stride(4 * (n_quads | 1)) {}
+
+  __device__ int row_stride() const { return 8 * stride; }
+
+  // By the whole block; `from` is a padded row of n elements.
+  __device__ void copy_row(const float* from, int n, float* to) const {
+    for (int j = 4 * static_cast<int>(threadIdx.x); j < 32 * n_quads;
+         j += 4 * static_cast<int>(blockDim.x)) {
+      const float4 q = j < n ? __ldg(reinterpret_cast<const float4*>(from + j))
+                             : make_float4(0.0F, 0.0F, 0.0F, 0.0F);
+      float* const at = to + j % 8 * stride + j / 8;
+      at[0] = q.x;
+      at[stride] = q.y;
+      at[2 * stride] = q.z;
+      at[3 * stride] = q.w;
+    }
+  }
+};
+
+__device__ void add_squares(float4 p, float4 q, float& s) {
+  const float d[4] = {__fsub_rn(p.x, q.x), __fsub_rn(p.y, q.y), __fsub_rn(p.z, q.z),
+                      __fsub_rn(p.w, q.w)};
+  for (int i = 0; i < 4; ++i) s = __fmaf_rn(d[i], d[i], s);
+}
+
+// Brings values of a block's rows down to their distances to one center; the largest key of this
+// thread's. Eight lanes take kRowsAtOnce rows, with one look at the center for all of them.
+constexpr int kRowsAtOnce = 2;
+
+__device__ Key visit_rows(const ChainLayout& layout, const float* rows, int n, const float* center,
+                          float* values, int first_position) {
+  const int chain = static_cast<int>(threadIdx.x) % 8;
+  const int group = static_cast<int>(threadIdx.x) % 32 / 8;
+  const PaddedRow of_center{center + chain * layout.stride};
+  Key key = 0;
+  // Warps stay whole: lanes behind the end do the last row's work again.
+  for (int first = static_cast<int>(threadIdx.x) / 32 * 4 * kRowsAtOnce; first < n;
+       first += static_cast<int>(blockDim.x) / 8 * kRowsAtOnce) {
+    PaddedRow row[kRowsAtOnce];
+    float s[kRowsAtOnce] = {};
+    for (int i = 0; i < kRowsAtOnce; ++i) {
+      row[i].data =
+          rows + min(first + 4 * i + group, n - 1) * layout.row_stride() + chain * layout.stride;
+    }
+#pragma unroll 4
+    for (int j = 0; j < 4 * layout.n_quads; j += 4) {
+      const float4 c = of_center.quad(j);
+      for (int i = 0; i < kRowsAtOnce; ++i) add_squares(row[i].quad(j), c, s[i]);
+    }
+    for (int i = 0; i < kRowsAtOnce; ++i) {
+      const int r = first + 4 * i + group;
+      const float distance = sum_of_lanes(s[i], 8);  // in the order that k_center.hpp fixes
+      if (chain != 0 || r >= n) continue;
+      values[r] = min(values[r], distance);
+      key = max(key, key_of(values[r], static_cast<unsigned>(first_position + r)));
+    }
+  }
+  return key;
 }
 
 }  // namespace
@@ -306,13 +402,14 @@ extern "C" __global__ void __launch_bounds__(256)
                   const double* inverse_lengths, int cosine, const float* center, int n_padded,
                   float* values, Key* best) {
   extern __shared__ __align__(16) unsigned char dynamic_shared[];
+  __shared__ Key of_warp[32];
   float* const shared_center = reinterpret_cast<float*>(dynamic_shared);
   copy_padded(center, shared_center, n_padded);
   __syncthreads();
   const Matrix x = {data, stride, n_columns, cosine != 0 ? inverse_lengths : nullptr};
   Key key = 0;
   WITH_LAYOUT(fold_rows, dtype, x, n_rows, shared_center, values, key);
-  key = block_max(key);
+  key = max_of_block(key, of_warp);
   if (threadIdx.x == 0) atomicMax(best, key);
 }
 
@@ -387,68 +484,66 @@ extern "C" __global__ void __launch_bounds__(256, 3)
 }
 
 // Picks among candidates, whose values are exact, while the best of them is better than everything
-// outside, which is at most `outside`. Launched cooperatively; each block keeps its candidates'
-// values, and as many of their rows as n_kept, in shared memory for the whole launch. Keys hold
-// slots for positions: candidates lie in the order of their positions.
+// outside, which is at most `outside`. Launched cooperatively; each block keeps its candidates and
+// their values in shared memory for the whole launch. Keys hold slots for positions: candidates lie
+// in the order of their positions.
 //
-// A pick costs one barrier of the grid: the maximum over all blocks of pick p is formed in
-// best[p], which is 0 at first and which nobody touches again after the barrier.
+// A pick costs one trip through memory: every block publishes its best key in a word of its own,
+// which is 0 before and never changes again, and waits for the words of all others. A key is all
+// that blocks tell each other: it comes whole, as aligned words of 8 bytes do, and rows are never
+// written, so that nothing must become visible with it and there is no fence.
 //
-// Dynamic shared memory: a center, n_kept rows, the values of a block's candidates.
+// Dynamic shared memory: a center, the block's rows, both as ChainLayout has them, and its values;
+// only the values if limit is 1, for a last pick is followed by no distances.
 extern "C" __global__ void __launch_bounds__(256)
-    k_center_pick(const float* rows, int row_stride, int n_columns, int n_rows, int n_kept,
-                  Key outside, int limit, float* values, Key* best, unsigned* arrived,
-                  int* n_picked) {
+    k_center_pick(const float* rows, int row_stride, int n_columns, int n_rows, Key outside,
+                  int limit, float* values, Key* published, Key* best, int* n_picked) {
   extern __shared__ __align__(16) unsigned char dynamic_shared[];
-  __shared__ Key shared_key;
-  float* const center = reinterpret_cast<float*>(dynamic_shared);
-  float* const kept = center + row_stride;
-  float* const value = kept + Index{n_kept} * row_stride;
+  __shared__ Key of_warp[2][32];
+  const ChainLayout layout(n_columns);
   const int per_block = (n_rows + static_cast<int>(gridDim.x) - 1) / static_cast<int>(gridDim.x);
   const int begin = min(n_rows, static_cast<int>(blockIdx.x) * per_block);
   const int n = min(n_rows - begin, per_block);
-  rows += Index{begin} * row_stride;  // of this block; slot 0 is at -begin
+  float* const center = reinterpret_cast<float*>(dynamic_shared);
+  float* const kept = center + layout.row_stride();
+  float* const value = limit > 1 ? kept + per_block * layout.row_stride() : center;
 
-  copy_padded(rows, kept, min(n, n_kept) * row_stride);
   Key key = 0;
   for (int r = static_cast<int>(threadIdx.x); r < n; r += static_cast<int>(blockDim.x)) {
     value[r] = values[begin + r];
     key = max(key, key_of(value[r], static_cast<unsigned>(begin + r)));
   }
+  for (int r = 0; limit > 1 && r < n; ++r) {
+    layout.copy_row(rows + Index{begin + r} * row_stride, row_stride,
+                    kept + r * layout.row_stride());
+  }
 
   int pick = 0;
-  for (; pick < limit; ++pick) {
-    key = block_max(key);
+  for (; pick < limit; ++pick, published += gridDim.x) {
+    key = max_of_block(key, of_warp[0]);
     if (threadIdx.x == 0) {
-      if (key != 0) atomicMax(best + pick, key);
-      grid_arrive_and_wait(arrived, static_cast<unsigned>(pick + 1) * gridDim.x);
-      shared_key = *static_cast<volatile Key*>(best + pick);
+      // 1 says that nothing is left here: less than the key of any slot, and not 0.
+      *static_cast<volatile Key*>(published + blockIdx.x) = max(key, Key{1});
     }
-    __syncthreads();
-    const Key winner = shared_key;
-    if (winner <= outside) break;
-    const int slot = static_cast<int>(position_of(winner)) - begin;
-    if (threadIdx.x == 0 && slot >= 0 && slot < n) value[slot] = kTaken;
-    if (pick + 1 == limit) continue;  // nobody is going to ask
-    copy_padded(rows + Index{slot} * row_stride, center, row_stride);
-    __syncthreads();
-
-    key = 0;
-    const int lane_pair = static_cast<int>(threadIdx.x) % 32 / 2;
-    const auto visit = [&](const float* block_rows, int from, int to) {
-      for (int first = from + static_cast<int>(threadIdx.x) / 32 * 16; first < to;
-           first += static_cast<int>(blockDim.x) / 2) {
-        const int r = min(first + lane_pair, to - 1);
-        float s[4] = {};
-        add_squares(PaddedRow{block_rows + Index{r} * row_stride}, PaddedRow{center}, n_columns, s);
-        const float nearer = min(value[r], sum_chains(s));
-        __syncwarp();  // both lanes have read value[r]
-        if (threadIdx.x % 2 == 0 && first + lane_pair < to) value[r] = nearer;
-        key = max(key, key_of(nearer, static_cast<unsigned>(begin + r)));
+    for (unsigned b = threadIdx.x; b < gridDim.x; b += blockDim.x) {
+      Key other = 0;
+      for (int patience = 64; other == 0; --patience) {
+        if (patience < 0) __nanosleep(100);
+        other = *static_cast<volatile const Key*>(published + b);
       }
-    };
-    visit(kept, 0, min(n, n_kept));
-    visit(rows, min(n, n_kept), n);
+      key = max(key, other);
+    }
+    const Key winner = max_of_block(key, of_warp[1]);
+    if (winner <= outside) break;
+    const int slot = static_cast<int>(position_of(winner));
+    if (threadIdx.x == 0) {
+      if (slot >= begin && slot < begin + n) value[slot - begin] = kTaken;
+      if (blockIdx.x == 0) best[pick] = winner;
+    }
+    if (pick + 1 == limit) continue;  // nobody is going to ask
+    layout.copy_row(rows + Index{slot} * row_stride, row_stride, center);
+    __syncthreads();
+    key = visit_rows(layout, kept, n, center, value, begin);
   }
   __syncthreads();
   for (int r = static_cast<int>(threadIdx.x); r < n; r += static_cast<int>(blockDim.x)) {

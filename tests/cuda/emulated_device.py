@@ -95,6 +95,8 @@ class EmulatedDevice:
         values = _arguments(kernel, parameters().decode().split(), args)
         if cooperative and grid > self.n_multiprocessors:
             raise EmulationError(f"{kernel}: more blocks than are resident at once")
+        if shared_bytes > self.max_shared_bytes:
+            raise EmulationError(f"{kernel}: more shared memory than a block may have")
         self._seed += 1
         self.launches.append(kernel)
         wrong = launch(

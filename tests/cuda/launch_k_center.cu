@@ -27,8 +27,7 @@ class Greedy {
         dtype_(dtype),
         cosine_(cosine ? 1 : 0),
         cut_(cut),
-        half_stride_((d + 7) / 8 * 8),
-        stride_(half_stride_ + (half_stride_ % 16 == 0 ? 8 : 0)),
+        stride_((d + 7) / 8 * 8),
         x_(elements_of<Element>(x)),
         values_(std::vector<float>(count(n_), std::numeric_limits<float>::infinity())),
         inverse_lengths_(count(n_)),
@@ -83,14 +82,14 @@ class Greedy {
     for (const long long i : slots) own.push_back(values[count(i)]);
     const Array<float> own_values(own);
     const Array<Key> best(std::vector<Key>(count(limit), 0));
-    const Array<unsigned> arrived(std::vector<unsigned>{0});
+    const Array<Key> published(std::vector<Key>(count(limit) * count(cut_.blocks), 0));
     const Array<int> n_picked(1);
     const int each = (n + cut_.blocks - 1) / cut_.blocks;
-    const std::size_t shared =
-        (count(1 + cut_.kept) * count(stride_) + count(each)) * sizeof(float);
+    const std::size_t row = limit > 1 ? 128 * count((d_ + 31) / 32 | 1) : 0;
+    const std::size_t shared = count(1 + each) * row + count(each) * sizeof(float);
     launch(&k_center_pick, {static_cast<unsigned>(cut_.blocks), threads, shared, true}, rows.data(),
-           stride_, d_, n, cut_.kept, outside, limit, own_values.data(), best.data(),
-           arrived.data(), n_picked.data());
+           stride_, d_, n, outside, limit, own_values.data(), published.data(), best.data(),
+           n_picked.data());
     std::vector<long long> picked;
     for (int i = 0; i < n_picked.on_host()[0]; ++i) {
       const Key key = best.on_host()[count(i)];
@@ -127,26 +126,26 @@ class Greedy {
 
   void refine(const Array<float>& centers, int n) {
     const int n_products = (n + 3) / 4 * 4;
-    const double lost = (half_stride_ + 16) * 0x1p-22;
-    const Array<__half> y(count(n_) * count(half_stride_)),
-        of_centers(count(n) * count(half_stride_));
+    const double lost = (stride_ + 16) * 0x1p-22;
+    const Array<__half> y(count(n_) * count(stride_)),
+        of_centers(count(n) * count(stride_));
     const Array<double2> norms(count(n_)), center_norms(count(n));
     const Array<float> row_q(count(n_)), row_e(count(n_)), q(count(n_products)),
         e(count(n_products));
     launch(&k_center_prepare, {blocks(n_, threads / 32), threads}, dtype_, x_.data(), d_, n_, d_,
-           inverse_lengths_.data(), cosine_, mean_.data(), scale, lost, y.data(), half_stride_,
+           inverse_lengths_.data(), cosine_, mean_.data(), scale, lost, y.data(), stride_,
            norms.data(), row_q.data(), row_e.data());
     launch(&k_center_prepare, {blocks(n, threads / 32), threads}, 0, centers.data(), stride_, n, d_,
-           inverse_lengths_.data(), 0, mean_.data(), scale, lost, of_centers.data(), half_stride_,
+           inverse_lengths_.data(), 0, mean_.data(), scale, lost, of_centers.data(), stride_,
            center_norms.data(), q.data(), e.data());
     const std::vector<__half> a = y.on_host(), b = of_centers.on_host();
     std::vector<float> products(count(n_) * count(n_products), 0.0F);
     for (long long i = 0; i < n_; ++i) {
       for (int c = 0; c < n; ++c) {
         double sum = 0.0;
-        for (int j = 0; j < half_stride_; ++j) {
-          sum += double{float_of(a[count(i * half_stride_ + j)])} *
-                 double{float_of(b[count(c * half_stride_ + j)])};
+        for (int j = 0; j < stride_; ++j) {
+          sum += double{float_of(a[count(i * stride_ + j)])} *
+                 double{float_of(b[count(c * stride_ + j)])};
         }
         products[count(i * n_products + c)] = static_cast<float>(sum);
       }
@@ -172,7 +171,7 @@ class Greedy {
   long long n_;
   int d_, dtype_, cosine_;
   KCenterCut cut_;
-  int half_stride_, stride_;
+  int stride_;
   Array<Element> x_;
   Array<float> values_;
   Array<double> inverse_lengths_;

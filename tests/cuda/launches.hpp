@@ -38,7 +38,7 @@ std::vector<long long> smallest_k(const std::vector<T>& values, long long k, boo
 
 struct KCenterCut {
   int candidates;
-  int blocks, kept;  // of the kernel that picks; rows of a block in shared memory
+  int blocks;        // of the kernel that picks
   bool by_products;  // else a pass of one center each
 };
 

@@ -62,6 +62,11 @@ extern "C" __global__ void all_blocks_meet(unsigned* arrived, unsigned* seen, in
   }
 }
 
+extern "C" __global__ void largest(const unsigned* x, unsigned* of_half) {
+  const unsigned mask = threadIdx.x % 32 < 16 ? 0x0000ffffu : 0xffff0000u;
+  of_half[threadIdx.x] = __reduce_max_sync(mask, x[threadIdx.x]);
+}
+
 extern "C" __global__ void wrong(int how, int* x) {
   const unsigned t = threadIdx.x;
   if (how == 0 && t == 3) return;
@@ -115,6 +120,13 @@ def test_every_half_and_bfloat16_converts(device: EmulatedDevice) -> None:
         device.launch("halves", 1, 1024, (zero[part].view(np.float16), bits[part], sums))
         expected = (bits[part].astype(np.uint32) << 16).view(np.float32)
         np.testing.assert_array_equal(sums, expected)
+
+
+def test_the_largest_of_the_lanes_in_a_mask(device: EmulatedDevice) -> None:
+    x = np.random.default_rng(0).permutation(64).astype(np.uint32)
+    found = device.xp.empty(64, np.uint32)
+    device.launch("largest", 1, 64, (x, found))
+    np.testing.assert_array_equal(found, np.repeat(x.reshape(4, 16).max(axis=1), 16))
 
 
 def test_a_missing_barrier_gives_wrong_answers(device: EmulatedDevice) -> None:
@@ -172,6 +184,8 @@ def test_wrong_launches_are_refused(device: EmulatedDevice) -> None:
     for grid, block, message in [(0, 64, "grid is empty"), (1, 2048, "1 to 1024 threads")]:
         with pytest.raises(EmulationError, match=message):
             device.launch("sum_float32", grid, block, good)
+    with pytest.raises(EmulationError, match="more shared memory than a block may have"):
+        device.launch("sum_float32", 1, 64, good, shared_bytes=device.max_shared_bytes + 1)
     with pytest.raises(EmulationError, match="no kernel is called"):
         device.launch("product_float32", 1, 64, good)
     with pytest.raises(EmulationError, match="more blocks than are resident"):

@@ -10,9 +10,9 @@
 namespace {
 
 const on_device::KCenterCut cuts[] = {
-    {20, 3, 4, true},  // more candidates than are kept, several rounds
-    {20, 3, 7, false},
-    {1, 2, 1, true},
+    {20, 3, true},   // several rounds
+    {70, 1, false},  // more rows than a block visits at once
+    {1, 2, true},
 };
 
 void check(const std::vector<float>& given, int d, int k, const std::string& dtype, bool cosine) {
@@ -40,7 +40,7 @@ void check(const std::vector<float>& given, int d, int k, const std::string& dty
 TEST_CASE("k_center on the device has the core's picks and distances to the last bit") {
   std::mt19937_64 random(11);
   std::normal_distribution<float> normal(0.5F, 1);
-  for (const int d : {1, 8, 19, 68}) {
+  for (const int d : {1, 8, 19, 68, 97}) {
     std::vector<float> spread(static_cast<std::size_t>(75 * d)), ties(spread.size());
     for (float& value : spread) value = normal(random);
     for (float& value : ties) value = static_cast<float>(random() % 3);

@@ -92,6 +92,11 @@ class CupyDevice:
         self._modules: dict[tuple[str, bool], Any] = {}
         self._functions: dict[tuple[str, bool], Any] = {}
         self._copying = threading.local()  # this thread's stream for uploads
+        # What cuBLAS multiplies with, kept because it is told addresses: a product is started
+        # thousands of times, and the host must not be what it waits for.
+        self._scalars = np.array([1.0, 0.0], np.float32)
+        self._one = self._scalars.ctypes.data
+        self._zero = self._one + self._scalars.itemsize
 
     @contextmanager
     def on_stream(self, pointer: int | None) -> Iterator[None]:
@@ -147,8 +152,7 @@ class CupyDevice:
 
     def multiply(self, a: Any, b: Any, out: Any) -> None:
         cublas, runtime = self.xp.cuda.cublas, self.xp.cuda.runtime
-        scalars = np.array([1, 0], np.float32)
-        half, single = a.dtype.itemsize, out.dtype.itemsize
+        half, single = 2, 4  # bytes
         # cuBLAS stores columns first: to it these are out^T = b a^T.
         cublas.gemmEx(
             self.xp.cuda.device.get_cublas_handle(),
@@ -157,14 +161,14 @@ class CupyDevice:
             b.shape[0],
             a.shape[0],
             a.shape[1],
-            scalars[:1].ctypes.data,
+            self._one,
             b.data.ptr,
             runtime.CUDA_R_16F,
             b.strides[0] // half,
             a.data.ptr,
             runtime.CUDA_R_16F,
             a.strides[0] // half,
-            scalars[1:].ctypes.data,
+            self._zero,
             out.data.ptr,
             runtime.CUDA_R_32F,
             out.strides[0] // single,

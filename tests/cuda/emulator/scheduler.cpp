@@ -355,6 +355,13 @@ class Scheduler {
         }
         return same;
       }
+      case WarpOp::max: {
+        std::uint64_t largest = 0;
+        for (unsigned j = 0; j < warp_size; ++j) {
+          if ((me.mask >> j & 1) != 0) largest = std::max(largest, lanes[j].value);
+        }
+        return largest;
+      }
       case WarpOp::shuffle:
         from = begin + me.parameter;
         break;

@@ -19,7 +19,7 @@ from mcal import _core
 from mcal.errors import DeviceError
 from mcal.selection._cuda import k_center_kernels as kernels
 from mcal.selection._cuda.k_center import Sizes, k_center
-from mcal.selection._cuda.k_center_kernels import Copies, Frame, Matrix
+from mcal.selection._cuda.k_center_kernels import Centers, Copies, Frame, Matrix
 
 Float32 = npt.NDArray[np.float32]
 
@@ -135,7 +135,7 @@ def test_no_center_at_all() -> None:
 def test_given_centers_take_several_passes() -> None:
     x = normal(4, 200, 11)
     centers = np.arange(0, 200, 2)
-    assert check(x, 1, centers=centers) == -(-100 // 24)
+    assert check(x, 1, centers=centers) == -(-100 // 32)  # centers of 64 bytes
     check(x, 9, centers=centers, vectors=normal(5, 77, 11))
     check(x, 9, vectors=normal(5, 77, 11), sizes=Sizes())
 
@@ -176,10 +176,49 @@ def test_one_pick_a_round() -> None:
     assert device.launches.count("k_center_fold") == n - 1
 
 
-def test_more_candidates_than_shared_memory_holds() -> None:
+@pytest.mark.parametrize("d", [1, 4, 31, 32, 33, 64, 65, 96, 97, 257])
+def test_rows_of_any_number_of_vectors(d: int) -> None:
+    """Chains in shared memory are vectors of 4, and an odd number of them apart."""
+    check(normal(d, 45, d), 30, centers=[7], sizes=Sizes())
+    check(whole_numbers(d, 45, d, 1), 44, centers=[44], sizes=Sizes())
+
+
+def test_a_block_visits_its_rows_in_several_turns() -> None:
+    device = EmulatedDevice(n_multiprocessors=1)
+    check(normal(21, 150, 40), 60, centers=[0, 149], device=device, sizes=Sizes())
+    assert device.launches.count("k_center_pick") == 1
+
+
+def test_no_more_candidates_than_shared_memory_holds() -> None:
     device = EmulatedDevice(n_multiprocessors=2)
     device.max_shared_bytes = 4096
-    check(normal(10, 150, 20), 70, centers=[1], device=device, sizes=Sizes(candidates=80))
+    assert kernels.picking_rows(device, 20) == 22
+    sizes = Sizes(candidates=80, few_picks=0)
+    check(normal(10, 150, 20), 70, centers=[1], device=device, sizes=sizes)
+    assert device.launches.count("k_center_pick") >= 3  # of at most 44 picks each
+    device.max_shared_bytes = 1024 + 4 * 132  # a block has fewer than it would like
+    assert kernels.picking_rows(device, 20) == 3
+    check(normal(10, 150, 20), 70, centers=[1], device=device, sizes=sizes)
+
+
+@pytest.mark.parametrize("on_device", [True, False])
+def test_rows_too_long_for_two_in_shared_memory(on_device: bool) -> None:
+    device = _LateCopies(free_bytes=120_000)
+    device.max_shared_bytes = 1024 + 128 + 131  # a center, and a byte less than a row
+    assert kernels.picking_rows(device, 20) == 0
+    passes = check(
+        normal(22, 1101, 20), 40, centers=[3], device=device, on_device=on_device, sizes=SMALL
+    )
+    assert passes == 40  # one a pick, as in the plain loop
+    assert device.launches.count("k_center_fold") >= 40
+
+
+def test_the_longest_rows_of_a_hopper_gpu() -> None:
+    device = EmulatedDevice(n_multiprocessors=132)
+    assert kernels.picking_rows(device, 1280) == 43
+    assert kernels.picking_rows(device, 28_896) == 1
+    assert kernels.picking_rows(device, 28_897) == 0
+    assert kernels.fold_bytes(57_856) == device.max_shared_bytes
 
 
 def test_layouts() -> None:
@@ -283,7 +322,7 @@ def test_the_largest_error_of_products_changes_nothing(offset: float) -> None:
 
 
 def prepared(rows: Float32, frame: Frame, device: EmulatedDevice) -> Copies:
-    half_stride = kernels.strides(rows.shape[1])[1]
+    half_stride = kernels.round_up(rows.shape[1], 8)
     copies = Copies(
         np.zeros((len(rows), half_stride), np.float16),
         np.zeros((len(rows), 2), np.float64),
@@ -295,7 +334,7 @@ def prepared(rows: Float32, frame: Frame, device: EmulatedDevice) -> Copies:
 
 
 def padded(rows: Float32) -> Float32:
-    out = np.zeros((len(rows), kernels.strides(rows.shape[1])[0]), np.float32)
+    out = np.zeros((len(rows), kernels.round_up(rows.shape[1], 8)), np.float32)
     out[:, : rows.shape[1]] = rows
     return out
 
@@ -328,8 +367,8 @@ def test_no_distance_below_a_value_is_ever_left_out(d: int, scale: float) -> Non
     products = np.nextafter((true - worst).astype(np.float32), np.float32(np.inf))
     values = np.nextafter(exact.min(axis=1), np.float32(np.inf))
     matrix = Matrix(x, 0, np.zeros(1), False)
-    q, e = of_centers.q, of_centers.e
-    kernels.refine(device, matrix, of_x.norms, frame, products, q, e, padded(centers), values)
+    compared = Centers(padded(centers), of_centers.halves, of_centers.q, of_centers.e)
+    kernels.refine(device, matrix, of_x.norms, frame, products, compared, values)
     np.testing.assert_array_equal(values, exact.min(axis=1))
 
 
@@ -338,7 +377,7 @@ def test_the_error_of_sums_is_allowed_for() -> None:
     device = emulated_device()
     x = np.round(normal(19, 120, 200), 1).astype(np.float16).astype(np.float32)
     x, centers = x[:80], x[80:]
-    frame = Frame(np.zeros(kernels.strides(200)[0], np.float32), 1.0)
+    frame = Frame(np.zeros(200, np.float32), 1.0)
     x[np.abs(x) < 2.0**-14], centers[np.abs(centers) < 2.0**-14] = 0.0, 0.0
     of_x, of_centers = prepared(x, frame, device), prepared(centers, frame, device)
     assert not of_x.norms[:, 1].any()
@@ -347,8 +386,9 @@ def test_the_error_of_sums_is_allowed_for() -> None:
     true = x.astype(np.float64) @ centers.astype(np.float64).T
     products = (true - 0.999 * 216 * 2.0**-22 * lengths).astype(np.float32)
     values = np.nextafter(exact.min(axis=1), np.float32(np.inf))
-    matrix, q, e = Matrix(x, 0, np.zeros(1), False), of_centers.q, of_centers.e
-    kernels.refine(device, matrix, of_x.norms, frame, products, q, e, padded(centers), values)
+    matrix = Matrix(x, 0, np.zeros(1), False)
+    compared = Centers(padded(centers), of_centers.halves, of_centers.q, of_centers.e)
+    kernels.refine(device, matrix, of_x.norms, frame, products, compared, values)
     np.testing.assert_array_equal(values, exact.min(axis=1))
 
 
@@ -381,9 +421,7 @@ def test_most_distances_are_left_out() -> None:
             of_x.norms[part],
             frame,
             products[part],
-            of_centers.q,
-            of_centers.e,
-            in_place,
+            Centers(in_place, of_centers.halves, of_centers.q, of_centers.e),
             found,
         )
         assert found[0] == values[i]

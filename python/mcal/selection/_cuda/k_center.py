@@ -11,6 +11,9 @@ on their error, say which can be below a row's value (``cuda/k_center.cu``, ``re
 they can tell little, as when all rows are nearly equal, more distances are computed, never more
 than the plain loop's.
 
+Candidates are as many as the shared memory of all multiprocessors holds, or one where it holds no
+row beside the center: the farthest row, and a pass for each.
+
 Where rounds yield few picks, rows on the device go on by passes of one center each, as the plain
 loop does; rows on the host do not, since any pass over them costs the same.
 """
@@ -28,7 +31,7 @@ from ...types import IndexArray
 from . import k_center_kernels as kernels
 from .device import Device
 from .k_center_checks import check_arguments, fail_row
-from .k_center_kernels import DTYPES, MAX_ROWS, Copies, Frame, Matrix, round_up
+from .k_center_kernels import DTYPES, MAX_ROWS, Centers, Copies, Frame, Matrix, round_up
 from .rows import Resident, Rows, open_rows, with_adjacent_columns
 from .smallest_k import smallest_k
 
@@ -41,7 +44,7 @@ LOW_BITS = 0xFFFFFFFF
 class Sizes:
     """How much is done at a time. Nothing but time and memory depends on it."""
 
-    candidates: int = 8192
+    candidates: int = 8192  # at most
     tile_rows: int = 8192  # of a product, which with tile_centers columns takes 32 MiB of L2 cache
     tile_centers: int = 1024  # a multiple of 8
     given_bytes: int = 256 << 20  # of given centers in one pass
@@ -77,9 +80,8 @@ def k_center(
     vectors = None if center_vectors is None or len(center_vectors) == 0 else center_vectors
     n_given = len(centers) + (0 if vectors is None else len(vectors))
     is_cosine = metric == "cosine"
-    layout = _Layout(n, d, n_given, is_cosine, sizes)
-    least = kernels.center_bytes(layout.stride, layout.n_candidates, device.n_multiprocessors)
-    if least > device.max_shared_bytes:
+    layout = _Layout(device, n, d, n_given, is_cosine, sizes)
+    if kernels.fold_bytes(layout.stride) > device.max_shared_bytes:
         expected = f"rows that fit into {device.max_shared_bytes:,} bytes of shared memory"
         raise ValueError(f"x: expected {expected}, found {d:,} columns")
     rows = open_rows(
@@ -102,9 +104,12 @@ def k_center(
 class _Layout:
     """Shapes of the buffers for one problem."""
 
-    def __init__(self, n: int, d: int, n_given: int, is_cosine: bool, sizes: Sizes) -> None:
-        self.stride, self.half_stride = kernels.strides(d)
-        self.n_candidates = min(n, sizes.candidates)
+    def __init__(
+        self, device: Device, n: int, d: int, n_given: int, is_cosine: bool, sizes: Sizes
+    ) -> None:
+        self.stride = round_up(d, 8)  # of float32 rows and of their copies
+        at_once = device.n_multiprocessors * kernels.picking_rows(device, d)
+        self.n_candidates = max(1, min(n, sizes.candidates, at_once))
         in_one_pass = max(1, sizes.given_bytes // (4 * self.stride))
         self.n_centers = round_up(max(self.n_candidates, min(n_given, in_one_pass)), 8)
         self.tile_rows = min(n, sizes.tile_rows)
@@ -114,7 +119,8 @@ class _Layout:
             40 * n  # values, and room to select candidates
             + 8 * self.n_inverse_lengths
             + (4 * self.stride + 64) * (self.n_candidates + self.n_centers)
-            + (2 * self.half_stride + 24) * (self.n_centers + self.tile_rows)
+            + 8 * self.n_candidates * device.n_multiprocessors  # what blocks tell each other
+            + (2 * self.stride + 24) * (self.n_centers + self.tile_rows)
             + 4 * self.tile_rows * self.tile_centers
         )
 
@@ -154,7 +160,7 @@ class _Greedy:
         xp = self._device.xp
         return Copies(
             # Zeros, because rows behind the last one are multiplied too.
-            xp.zeros((n, self._layout.half_stride), np.float16),
+            xp.zeros((n, self._layout.stride), np.float16),
             xp.zeros((n, 2), np.float64),
             xp.zeros(n, np.float32),
             xp.zeros(n, np.float32),
@@ -319,32 +325,34 @@ class _Greedy:
         self._n_full_passes += 1
 
     def _refine(self, x: Matrix, values: Any) -> None:
-        device, layout, n = self._device, self._layout, self._n_recent
-        tile, centers = self._copies_of_tile, self._copies_of_centers
-        for begin in range(0, len(x), layout.tile_rows):
-            rows = x[begin : begin + layout.tile_rows]
+        device, tile, tile_rows = self._device, self._copies_of_tile, self._layout.tile_rows
+        # As little as can be is left to do for a tile: the host must be faster than the device.
+        parts = list(self._parts_of_centers())
+        halves = tile.halves[:0]
+        for begin in range(0, len(x), tile_rows):
+            rows, of_rows = x[begin : begin + tile_rows], values[begin : begin + tile_rows]
             kernels.copy(device, rows, self._frame, tile)
-            for c in range(0, n, layout.tile_centers):
-                part = slice(c, min(n, c + layout.tile_centers))
-                # Whole vectors for cuBLAS and the kernel; what is behind the last is not used.
-                n_products = round_up(part.stop - c, 8)
-                products = self._products[: len(rows) * n_products].reshape(len(rows), n_products)
-                device.multiply(
-                    tile.halves[: len(rows)],
-                    centers.halves[c : c + n_products],
-                    products,
-                )
-                kernels.refine(
-                    device,
-                    rows,
-                    tile.norms,
-                    self._frame,
-                    products,
-                    centers.q[c : c + n_products],
-                    centers.e[c : c + n_products],
-                    self._centers[part],
-                    values[begin : begin + len(rows)],
-                )
+            if len(rows) != len(halves):  # the first tile, or a last one with fewer rows
+                halves = tile.halves[: len(rows)]
+                parts = [(centers, products[: len(rows)]) for centers, products in parts]
+            for centers, products in parts:
+                device.multiply(halves, centers.halves, products)
+                kernels.refine(device, rows, tile.norms, self._frame, products, centers, of_rows)
+
+    def _parts_of_centers(self) -> Iterator[tuple[Centers, Any]]:
+        """The recent centers, as many as rows are multiplied with at once, and room for that."""
+        layout, n, copies = self._layout, self._n_recent, self._copies_of_centers
+        for begin in range(0, n, layout.tile_centers):
+            end = min(n, begin + layout.tile_centers)
+            # Whole vectors for cuBLAS and the kernel; what is behind the last is not used.
+            part = slice(begin, round_up(end, 8))
+            room = self._products[: layout.tile_rows * (part.stop - begin)]
+            yield (
+                Centers(
+                    self._centers[begin:end], copies.halves[part], copies.q[part], copies.e[part]
+                ),
+                room.reshape(layout.tile_rows, part.stop - begin),
+            )
 
     # Rows of x
 
@@ -379,7 +387,7 @@ class _Greedy:
         kernels.gather(self._device, as_it_is, _keys_of(at), self._candidates[:1], self._values)
         found = self._device.download(self._candidates[0]).astype(np.float64)
         # Eight sums side by side, as the CPU has them, so that the message has the same digits.
-        s = np.add.accumulate(found[: self._layout.half_stride].reshape(-1, 8) ** 2, axis=0)[-1]
+        s = np.add.accumulate(found[: self._layout.stride].reshape(-1, 8) ** 2, axis=0)[-1]
         fail_row(
             name, row, float(((s[0] + s[4]) + (s[2] + s[6])) + ((s[1] + s[5]) + (s[3] + s[7])))
         )

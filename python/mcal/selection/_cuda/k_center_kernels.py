@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,25 +13,27 @@ from .device import Device
 __all__ = [
     "DTYPES",
     "MAX_ROWS",
+    "Centers",
     "Copies",
     "Frame",
     "Matrix",
-    "center_bytes",
     "check",
     "copy",
     "fold",
+    "fold_bytes",
     "gather",
     "pick",
+    "picking_rows",
     "refine",
     "round_up",
-    "strides",
 ]
 
 DTYPES = ("float32", "float16", "bfloat16")  # numbered as in the kernels
 BLOCK = 256
 ROWS_A_BLOCK = BLOCK // 2  # where two lanes take a row
 WARPS = BLOCK // 32
-CANDIDATES_A_BLOCK = 16  # at least, as long as there are so many
+CANDIDATES_A_BLOCK = 16  # at least, as long as there are so many and they fit
+VALUE_BYTES = 4
 STATIC_SHARED_BYTES = 1024  # at most
 MAX_ROWS = 2**32 - 1
 
@@ -51,17 +54,21 @@ class Matrix:
         lengths = self.inverse_lengths[part] if self.is_unit else self.inverse_lengths
         return Matrix(self.data[part], self.dtype, lengths, self.is_unit)
 
-    @property
+    @cached_property
     def place(self) -> tuple[Any, ...]:
         return np.int32(self.dtype), self.data, np.int64(self.data.strides[0] // self.data.itemsize)
 
-    @property
-    def n_columns(self) -> np.int32:
-        return np.int32(self.data.shape[1])
+    @cached_property
+    def shape(self) -> tuple[Any, ...]:
+        return np.int64(len(self)), np.int32(self.data.shape[1])
 
-    @property
+    @cached_property
     def lengths(self) -> tuple[Any, ...]:
         return self.inverse_lengths, np.int32(self.is_unit)
+
+    @cached_property
+    def arguments(self) -> tuple[Any, ...]:
+        return *self.place, *self.shape, *self.lengths
 
 
 @dataclass(frozen=True)
@@ -72,6 +79,21 @@ class Copies:
     norms: Any  # (R, 2) float64
     q: Any  # (R,) float32
     e: Any  # (R,) float32
+
+
+@dataclass(frozen=True)
+class Centers:
+    """Centers that rows are compared with, and their copies, which may be more: whole vectors."""
+
+    rows: Any  # (R, stride) float32
+    halves: Any  # (>= R, half_stride), a multiple of 4, as for q and e
+    q: Any
+    e: Any
+
+    @cached_property
+    def arguments(self) -> tuple[Any, ...]:
+        n, stride = self.rows.shape
+        return np.int32(len(self.halves)), self.q, self.e, self.rows, np.int32(stride), np.int32(n)
 
 
 @dataclass(frozen=True)
@@ -86,18 +108,21 @@ def round_up(n: int, multiple: int) -> int:
     return -(-n // multiple) * multiple
 
 
-def strides(n_columns: int) -> tuple[int, int]:
-    """Elements from one padded float32 row to the next, and from one half-precision copy."""
-    half = round_up(n_columns, 8)
-    # 8 or 24 more than a multiple of 32: the 16 rows that a warp reads at a time then lie in
-    # different banks of shared memory.
-    return half + (8 if half % 16 == 0 else 0), half
+def fold_bytes(stride: int) -> int:
+    """The shared memory of a block that visits rows with one center."""
+    return 4 * stride + STATIC_SHARED_BYTES
 
 
-def center_bytes(stride: int, n_candidates: int, n_multiprocessors: int) -> int:
-    """The least shared memory of a block that picks: a center, and its candidates' values."""
-    each = max(CANDIDATES_A_BLOCK, -(-n_candidates // n_multiprocessors))
-    return 4 * (stride + each) + STATIC_SHARED_BYTES
+def picking_rows(device: Device, n_columns: int) -> int:
+    """How many candidates a block that picks has room for, besides the center."""
+    row_bytes = _picking_row_bytes(n_columns)
+    room = device.max_shared_bytes - STATIC_SHARED_BYTES - row_bytes
+    return max(0, room // (row_bytes + VALUE_BYTES))
+
+
+def _picking_row_bytes(n_columns: int) -> int:
+    """Eight chains, an odd number of vectors of 16 bytes each."""
+    return 8 * 16 * (-(-n_columns // 32) | 1)
 
 
 def check(device: Device, x: Matrix, is_cosine: bool, first: int, first_bad: Any) -> None:
@@ -108,8 +133,7 @@ def check(device: Device, x: Matrix, is_cosine: bool, first: int, first_bad: Any
         BLOCK,
         (
             *x.place,
-            np.int64(len(x)),
-            x.n_columns,
+            *x.shape,
             np.int32(is_cosine),
             np.int64(first),
             x.inverse_lengths,
@@ -131,7 +155,7 @@ def gather(
         BLOCK,
         (
             *x.place,
-            x.n_columns,
+            x.shape[1],
             *x.lengths,
             keys,
             np.int32(len(keys)),
@@ -150,10 +174,7 @@ def fold(device: Device, x: Matrix, values: Any, center: Any, best: Any) -> None
         min(-(-len(x) // ROWS_A_BLOCK), 8 * device.n_multiprocessors),
         BLOCK,
         (
-            *x.place,
-            np.int64(len(x)),
-            x.n_columns,
-            *x.lengths,
+            *x.arguments,
             center,
             np.int32(center.shape[1]),
             values,
@@ -171,10 +192,7 @@ def copy(device: Device, x: Matrix, frame: Frame, copies: Copies) -> None:
         -(-len(x) // WARPS),
         BLOCK,
         (
-            *x.place,
-            np.int64(len(x)),
-            x.n_columns,
-            *x.lengths,
+            *x.arguments,
             frame.mean,
             np.float64(frame.scale),
             # Tensor cores cut sums off at 24 bits or more, once an element and once a group of
@@ -195,36 +213,18 @@ def refine(
     norms: Any,
     frame: Frame,
     products: Any,
-    q: Any,
-    e: Any,
-    centers: Any,
+    centers: Centers,
     values: Any,
 ) -> None:
-    """Makes ``values`` exact for ``centers``, given products of copies.
+    """Makes ``values`` exact for ``centers``, given products of the copies of ``x`` and of theirs.
 
-    ``norms`` are those of ``x``; ``q`` and ``e`` those of ``centers``, with as many elements as
-    ``products`` (R, >= centers, a multiple of 4) has columns.
+    ``norms`` are those of ``x``.
     """
     device.launch(
         "k_center_refine",
         -(-len(x) // WARPS),
         BLOCK,
-        (
-            *x.place,
-            np.int64(len(x)),
-            x.n_columns,
-            *x.lengths,
-            norms,
-            np.float64(frame.scale),
-            products,
-            np.int32(products.shape[1]),
-            q,
-            e,
-            centers,
-            np.int32(centers.shape[1]),
-            np.int32(len(centers)),
-            values,
-        ),
+        (*x.arguments, norms, np.float64(frame.scale), products, *centers.arguments, values),
     )
 
 
@@ -234,14 +234,14 @@ def pick(
     """Keys, slot for position, of what was picked among ``candidates``; their ``values`` change.
 
     At least one is picked if the best of them is better than ``outside``, and at most ``limit``.
+    ``picking_rows`` of them fit a multiprocessor, unless ``limit`` is 1.
     """
     xp = device.xp
     n, stride = candidates.shape
-    grid = min(device.n_multiprocessors, -(-n // CANDIDATES_A_BLOCK))
+    fit = max(1, min(CANDIDATES_A_BLOCK, picking_rows(device, n_columns)))
+    grid = min(device.n_multiprocessors, -(-n // fit))
     each = -(-n // grid)
-    fixed = 4 * (stride + each)
-    room = device.max_shared_bytes - STATIC_SHARED_BYTES - fixed
-    n_kept = min(each, max(0, room) // (4 * stride))
+    row_bytes = _picking_row_bytes(n_columns) if limit > 1 else 0
     best = xp.zeros(limit, np.uint64)
     n_picked = xp.zeros(1, np.int32)
     device.launch(
@@ -253,15 +253,14 @@ def pick(
             np.int32(stride),
             np.int32(n_columns),
             np.int32(n),
-            np.int32(n_kept),
             outside,
             np.int32(limit),
             values,
+            xp.zeros((limit, grid), np.uint64),
             best,
-            xp.zeros(1, np.uint32),
             n_picked,
         ),
-        shared_bytes=fixed + 4 * n_kept * stride,
+        shared_bytes=(1 + each) * row_bytes + each * VALUE_BYTES,
         cooperative=True,
     )
     return best[: int(n_picked[0])]
