@@ -127,8 +127,7 @@ class Greedy {
   void refine(const Array<float>& centers, int n) {
     const int n_products = (n + 3) / 4 * 4;
     const double lost = (stride_ + 16) * 0x1p-22;
-    const Array<__half> y(count(n_) * count(stride_)),
-        of_centers(count(n) * count(stride_));
+    const Array<__half> y(count(n_) * count(stride_)), of_centers(count(n) * count(stride_));
     const Array<double2> norms(count(n_)), center_norms(count(n));
     const Array<float> row_q(count(n_)), row_e(count(n_)), q(count(n_products)),
         e(count(n_products));

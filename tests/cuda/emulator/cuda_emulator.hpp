@@ -138,8 +138,7 @@ unsigned __match_any_sync(unsigned mask, T value, EMULATOR_SITE) {
       emulator::warp(emulator::WarpOp::match, mask, emulator::bits_of(value), 0, 32, site));
 }
 inline unsigned __reduce_max_sync(unsigned mask, unsigned value, EMULATOR_SITE) {
-  return static_cast<unsigned>(
-      emulator::warp(emulator::WarpOp::max, mask, value, 0, 32, site));
+  return static_cast<unsigned>(emulator::warp(emulator::WarpOp::max, mask, value, 0, 32, site));
 }
 
 inline void __threadfence() { emulator::maybe_yield(); }

@@ -11,8 +11,7 @@ on their error, say which can be below a row's value (``cuda/k_center.cu``, ``re
 they can tell little, as when all rows are nearly equal, more distances are computed, never more
 than the plain loop's.
 
-Candidates are as many as the shared memory of all multiprocessors holds, or one where it holds no
-row beside the center: the farthest row, and a pass for each.
+Candidates are as many as all shared memory holds; one, with a pass for each, where it holds none.
 
 Where rounds yield few picks, rows on the device go on by passes of one center each, as the plain
 loop does; rows on the host do not, since any pass over them costs the same.
@@ -325,13 +324,14 @@ class _Greedy:
         self._n_full_passes += 1
 
     def _refine(self, x: Matrix, values: Any) -> None:
-        device, tile, tile_rows = self._device, self._copies_of_tile, self._layout.tile_rows
+        device, frame, tile_rows = self._device, self._frame, self._layout.tile_rows
+        tile = self._copies_of_tile
         # As little as can be is left to do for a tile: the host must be faster than the device.
         parts = list(self._parts_of_centers())
         halves = tile.halves[:0]
         for begin in range(0, len(x), tile_rows):
             rows, of_rows = x[begin : begin + tile_rows], values[begin : begin + tile_rows]
-            kernels.copy(device, rows, self._frame, tile)
+            kernels.copy(device, rows, frame, tile)
             if len(rows) != len(halves):  # the first tile, or a last one with fewer rows
                 halves = tile.halves[: len(rows)]
                 parts = [(centers, products[: len(rows)]) for centers, products in parts]
@@ -346,13 +346,10 @@ class _Greedy:
             end = min(n, begin + layout.tile_centers)
             # Whole vectors for cuBLAS and the kernel; what is behind the last is not used.
             part = slice(begin, round_up(end, 8))
-            room = self._products[: layout.tile_rows * (part.stop - begin)]
-            yield (
-                Centers(
-                    self._centers[begin:end], copies.halves[part], copies.q[part], copies.e[part]
-                ),
-                room.reshape(layout.tile_rows, part.stop - begin),
-            )
+            shape = layout.tile_rows, part.stop - begin
+            rows, room = self._centers[begin:end], self._products[: shape[0] * shape[1]]
+            centers = Centers(rows, copies.halves[part], copies.q[part], copies.e[part])
+            yield centers, room.reshape(shape)
 
     # Rows of x
 
