@@ -88,6 +88,15 @@ def test_ground_truth_labels_what_validates_and_keeps_it() -> None:
     assert o.n_errors == 0
 
 
+def test_ground_truth_ends_when_the_machine_has_labelled_the_last_item() -> None:
+    class Sure(Ladder):
+        def model(self, n_train: int) -> Model:
+            return Model(n_train, np.zeros(N), np.zeros(N, dtype=bool), 0.0)
+
+    o = GroundTruth().run(Sure(), SETTINGS, 11)
+    assert (o.n_test, o.n_train, o.n_machine, o.n_rest) == (200, 1_000, 800, 0)
+
+
 def test_ground_truth_counts_the_errors_of_each_round_s_model() -> None:
     class Worse(Ladder):
         def model(self, n_train: int) -> Model:

@@ -47,9 +47,9 @@ class GroundTruth:
             sure = left[model.deficit[left] <= limit]
             books.give(Owner.MACHINE, sure)
             wrong[sure] = model.wrong[sure]
-            left = books.left()
-            bought = left[largest_k(model.deficit[left], min(BATCH, left.size))]
-            books.give(Owner.TRAIN, bought)
+            if (left := books.left()).size:
+                n_buy = min(BATCH, left.size)
+                books.give(Owner.TRAIN, left[largest_k(model.deficit[left], n_buy)])
         return books.close(wrong=wrong)
 
 

@@ -128,7 +128,7 @@ def _forecast(steering: Steering, found: Estimates) -> Forecast:
     books, settings = steering.books, steering.books.settings
     spent_usd, n_train = books.spent_on_training_usd(), books.n_train[-1]
     total_usd = found.plan.total_cost_usd + spent_usd
-    if len(steering.measured) < MIN_ROUNDS:
+    if len(steering.measured) < MIN_ROUNDS or settings.preset == "paper":
         return Forecast(n_train, total_usd, float("nan"), float("nan"))
     n_withheld = steering.test.size
     replicas = bootstrap_plans(
