@@ -100,7 +100,7 @@ def test_scores_are_reduced_as_a_campaign_reduces_them(tmp_path: Path) -> None:
 
 def test_a_replay_runs_a_campaign(tmp_path: Path) -> None:
     np.savez(tmp_path / "run.npz", **recorded())
-    found = simulate([str(tmp_path / "run.npz")], ["mcal", "people"], n_campaigns=3)
+    found = simulate([tmp_path / "run.npz"], ["mcal", "people"], n_campaigns=3)
     outcomes = found.outcomes["run", "mcal"]
     assert all(o.n_pool == 400 for o in outcomes)
     assert len({repr(o) for o in outcomes}) > 1  # the draws differ

@@ -6,6 +6,7 @@ import multiprocessing
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 from mcal._core import as_integer, set_thread_count
 
@@ -42,7 +43,7 @@ _ORACLE = OraclePlan()
 
 
 def simulate(
-    worlds: Iterable[str | Source],
+    worlds: Iterable[str | Path | Source],
     policies: Iterable[str | Policy] = ("mcal",),
     *,
     n_campaigns: int = 100,
@@ -58,7 +59,7 @@ def simulate(
 
     Parameters
     ----------
-    worlds : iterable of str or Source
+    worlds : iterable of str, Path or Source
         Names (``mcal.simulation.WORLDS``), files, or worlds of one's own; names must differ.
     policies : iterable of str or Policy
         Names (``mcal.simulation.POLICIES``; "naive-al" is one for each batch size), or objects.
@@ -88,7 +89,7 @@ def simulate(
     n_campaigns = as_integer(n_campaigns, "n_campaigns", 1)
     seed, n_jobs = as_integer(seed, "seed", 0), as_integer(n_jobs, "n_jobs", 1)
     settings = Settings() if settings is None else settings
-    sources = [open_world(w) if isinstance(w, str) else w for w in worlds]
+    sources = [open_world(w) if isinstance(w, str | Path) else w for w in worlds]
     chosen = [p for q in policies for p in (open_policies([q]) if isinstance(q, str) else [q])]
     for what, names in (("worlds", [w.name for w in sources]), ("policies", _names(chosen))):
         if not names or len(set(names)) != len(names):

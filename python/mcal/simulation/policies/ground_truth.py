@@ -8,8 +8,9 @@ import numpy as np
 
 from ...selection import largest_k
 from ...settings import Settings
+from ...types import FloatArray
 from ..books import Books, Outcome, Owner
-from ..worlds import SimulatedPool
+from ..worlds import BoolArray, SimulatedPool
 
 __all__ = ["GroundTruth"]
 
@@ -53,7 +54,7 @@ class GroundTruth:
         return books.close(wrong=wrong)
 
 
-def _threshold(deficit: np.ndarray, wrong: np.ndarray, target_error: float) -> float:
+def _threshold(deficit: FloatArray, wrong: BoolArray, target_error: float) -> float:
     """The largest deficit down to which validation errs within the target; -1 if none."""
     order = np.argsort(deficit, kind="stable")
     ends = np.append(np.diff(deficit[order]) > 0.0, True)  # equal deficits stand or fall together
