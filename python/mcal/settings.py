@@ -111,6 +111,8 @@ class PlanSettings(_Model):
     """Go on only for a gain of at least this share of the human-only price."""
     exploration_share: Share = 0.1
     """Give up when training has cost this share of the human-only price."""
+    replicas: Annotated[int, Field(ge=0, le=100_000)] = 500
+    """Resamples of the test items behind intervals and decisions; 0: the point plan decides."""
     safety: Annotated[float, Field(ge=0.0, le=5.0)] = 1.645
     """Standard errors added to the point estimate before it is held against the target: for the
     plan, and where there is no audit for the machine labels too."""

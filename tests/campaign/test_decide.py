@@ -3,9 +3,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from mcal.campaign.decide import MIN_ROUNDS, Verdict, decide
+from mcal.campaign.outlook import Outlook
 from mcal.planning import Plan
 from mcal.settings import PlanSettings, Settings
 
@@ -39,6 +41,18 @@ HOPELESS = replace(
     STOP, theta=0.0, n_machine=0, stop_n_machine=0, stop_theta=0.0, stop_cost_usd=400.0,
     total_cost_usd=400.0, go_on_cost_usd=401.0,
 )  # fmt: skip
+
+
+def outlook(low: float = 140.0, high: float = 170.0, **change: Any) -> Outlook:
+    """Totals evenly between two ends, and $20 to gain by going on to 900."""
+    base = Outlook(
+        total_cost_usd=tuple(np.linspace(low, high, 101).tolist()),
+        n_train=tuple(np.linspace(800.0, 1200.0, 101).tolist()),
+        stop_cost_usd=175.0,
+        go_on_cost_usd=155.0,
+        go_on_n_train=900,
+    )
+    return replace(base, **change)
 
 
 def verdict_after(plans: dict[str, list[Plan]], **change: Any) -> Any:
@@ -139,12 +153,12 @@ def test_losers_are_dropped_once_every_plan_is_stable() -> None:
     dear = plan(total_cost_usd=170.0, go_on_cost_usd=170.0)
     moving = [plan(total_cost_usd=c) for c in (390.0, 330.0, 270.0, 210.0)]
     two = verdict_after({"dear": [dear] * 4, "cheap": [plan()] * 4})
-    assert (two.classifier, two.dropped) == ("cheap", ("dear",))
+    assert (two.classifier, set(two.dropped)) == ("cheap", {"dear"})
     three = verdict_after({"dear": [dear] * 4, "cheap": [plan()] * 4, "moving": moving})
-    assert (three.classifier, three.dropped) == ("cheap", ("dear", "moving"))
+    assert (three.classifier, set(three.dropped)) == ("cheap", {"dear", "moving"})
     near = [plan(total_cost_usd=c) for c in (390.0, 330.0, 270.0, 155.0)]
     four = verdict_after({"cheap": [plan()] * 4, "near": near})
-    assert four.dropped == (), "within 5 % of the leader and still moving"
+    assert four.dropped == {}, "within 5 % of the leader and still moving"
 
 
 def test_ties_go_to_the_first_candidate() -> None:
@@ -160,6 +174,97 @@ def test_nothing_is_bought_that_could_not_save_its_price(rest: int, verdict: str
 
 def test_nothing_left_to_buy_ends_it() -> None:
     assert verdict_after({"a": [plan()]}, n_left=0).verdict is Verdict.PEOPLE
+
+
+class TestReplicas:
+    """With an outlook the expectation over replicas decides, not the point plan."""
+
+    def test_goes_on_while_that_is_expected_to_save_enough(self) -> None:
+        # 0.2 % of $400 is $0.80; the point plan would stop.
+        enough = {"a": outlook(go_on_cost_usd=174.2)}
+        bought = verdict_after({"a": [STOP] * MIN_ROUNDS}, outlooks=enough)
+        assert (bought.verdict, bought.n_buy) == (Verdict.BUY, 100)
+        assert "900 training labels is expected to save $0.80" in bought.reason
+        short = {"a": outlook(go_on_cost_usd=174.21)}
+        stopped = verdict_after({"a": [plan()] * MIN_ROUNDS}, outlooks=short)
+        assert stopped.verdict is Verdict.MACHINE_LABEL
+        assert "is expected to save $0.79, short of $0.80" in stopped.reason
+        assert "$181.00" in stopped.reason
+
+    def test_a_loss_is_told_as_one(self) -> None:
+        dear = {"a": outlook(go_on_cost_usd=180.0)}
+        reason = verdict_after({"a": [plan()] * MIN_ROUNDS}, outlooks=dear).reason
+        assert "is expected to cost $5.00 more" in reason
+
+    def test_stops_where_no_batch_fits(self) -> None:
+        last = {"a": outlook(go_on_cost_usd=None, go_on_n_train=None)}
+        stopped = verdict_after({"a": [plan()] * MIN_ROUNDS}, outlooks=last)
+        assert stopped.verdict is Verdict.MACHINE_LABEL
+        assert "no further batch fits" in stopped.reason
+
+    def test_few_trainings_never_end_the_buying(self) -> None:
+        hopeless = {"a": outlook(400.0, 420.0, go_on_cost_usd=180.0)}
+        for rounds in range(1, MIN_ROUNDS):
+            decision = verdict_after({"a": [STOP] * rounds}, outlooks=hopeless)
+            assert decision.verdict is Verdict.BUY
+
+    def test_gives_up_when_machine_labels_hardly_ever_pay(self) -> None:
+        # With the dollar spent, 5 of the 101 quantiles are below $399.
+        seldom = {"a": outlook(398.0, 420.0)}
+        plans = {"a": [plan()] * MIN_ROUNDS}
+        given_up = verdict_after(plans, outlooks=seldom)
+        assert given_up.verdict is Verdict.MACHINE_LABEL, "what needs no further label is taken"
+        assert "for $1.00 the probability that machine labels pay is 5%" in given_up.reason
+        nothing = verdict_after(plans, outlooks=seldom, n_machine_now={"a": 0})
+        assert nothing.verdict is Verdict.PEOPLE
+        oftener = {"a": outlook(397.7, 420.0)}
+        assert verdict_after(plans, outlooks=oftener).verdict is Verdict.BUY
+
+    def test_a_narrow_interval_is_stable(self) -> None:
+        moving = [plan(total_cost_usd=c) for c in (300.0, 250.0, 200.0, 150.0)]
+        narrow = {"a": outlook(146.0, 154.0)}  # 90 % of it is below 5 % of $150
+        assert verdict_after({"a": moving}, outlooks=narrow).stable
+        wide = verdict_after({"a": moving}, outlooks={"a": outlook()})
+        assert not wide.stable
+        assert "settled" in wide.reason
+
+    def test_never_more_than_doubles(self) -> None:
+        far = plan(n_train=4000, n_steps=1, batch_size=3600)
+        there = {"a": outlook(go_on_n_train=4000)}
+        assert verdict_after({"a": [far] * MIN_ROUNDS}, outlooks=there).n_buy == 400
+
+    def test_an_unsettled_plan_grows_towards_what_is_best_on_average(self) -> None:
+        moving = [plan(total_cost_usd=c, n_train=2000) for c in (300, 200, 300, 200)]
+        near = {"a": outlook(go_on_n_train=1130)}
+        assert verdict_after({"a": moving}, n_train=1000, outlooks=near).n_buy == 130
+
+    def test_a_candidate_dearer_beyond_doubt_is_dropped(self) -> None:
+        plans = {"cheap": [plan()] * 3, "dear": [plan(total_cost_usd=250.0)] * 3}
+        # 5 % of its totals are below $169.50; 5 % of the leader's above $168.50.
+        apart = {"cheap": outlook(), "dear": outlook(168.0, 198.0)}
+        found = verdict_after(plans, outlooks=apart)
+        assert found.verdict is Verdict.BUY
+        assert found.dropped == {
+            "dear": "its total is above $169.50 and that of cheap below $168.50, each with 95% "
+            "probability"
+        }
+        early = {name: history[:2] for name, history in plans.items()}
+        assert verdict_after(early, outlooks=apart).dropped == {}
+        overlapping = apart | {"dear": outlook(166.5, 196.5)}
+        assert verdict_after(plans, outlooks=overlapping).dropped == {}
+        assert verdict_after(plans, outlooks=apart | {"dear": None}).dropped == {}
+
+    def test_without_an_outlook_the_plan_decides_as_before(self) -> None:
+        for history in ([plan()] * 4, [STOP] * 4, [HOPELESS] * 4):
+            plans = {"a": history}
+            assert verdict_after(plans, outlooks={"a": None}) == verdict_after(plans)
+
+    def test_nothing_of_it_counts_as_printed(self) -> None:
+        settings = Settings(preset="paper")
+        plans = {"a": [plan(), plan()]}
+        dear = {"a": outlook(400.0, 420.0, go_on_cost_usd=300.0)}
+        printed = verdict_after(plans, settings=settings)
+        assert verdict_after(plans, settings=settings, outlooks=dear) == printed
 
 
 class TestAsPrinted:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from mcal.campaign import Campaign, CampaignResult
-from mcal.settings import PriceSettings, Settings
+from mcal.settings import PlanSettings, PriceSettings, Settings
 from worlds import EASY, HOPELESS, MEDIUM, WORLDS, World
 
 
@@ -71,7 +71,10 @@ def test_the_promise_is_kept_as_often_as_promised(tmp_path: Path, target: str) -
     for world in WORLDS:
         for seed in range(N_SEEDS):
             small = replace(world, n_pool=world.n_pool // 5, seed=seed)
-            result = label(tmp_path / f"{world.name}-{seed}", small, seed, target=target)
+            rules = PlanSettings(replicas=60)
+            result = label(
+                tmp_path / f"{world.name}-{seed}", small, seed, target=target, plan=rules
+            )
             machine = result.sources == "machine"
             wrong = np.sum(machine & (result.labels != small.truth))
             out_of = small.n_pool if target == "set" else max(1, machine.sum())

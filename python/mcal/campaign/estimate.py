@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..bootstrap import CurveReplicas, MeasuredRound, bootstrap_curves, bootstrap_plans
+from ..certificate import allowed_errors
 from ..fitting import CurveFits, fit_curves
 from ..planning import (
     Plan,
@@ -20,7 +22,8 @@ from ..profiles import Profile, upper_error
 from ..settings import Settings
 from .audit import n_test_of
 from .decide import smallest_batch
-from .forecast import with_audit
+from .forecast import audit_labels, with_audit
+from .outlook import Outlook, look_out
 
 __all__ = ["Estimates", "estimate_plan", "n_test_items"]
 
@@ -34,6 +37,9 @@ class Estimates:
     fits: CurveFits
     training: TrainingCost
     plan: Plan
+    outlook: Outlook | None
+    """None after too few rounds to fit a curve, where some round has no cells, with
+    ``plan.replicas = 0``, and as printed."""
 
 
 def n_test_items(n_pool: int, settings: Settings) -> int:
@@ -55,6 +61,8 @@ def estimate_plan(
     n_withheld: int,
     n_classes: int,
     settings: Settings,
+    cells: Sequence[MeasuredRound] = (),
+    seed: int = 0,
 ) -> Estimates:
     """Fit every round so far and search the cheapest plan from here.
 
@@ -70,6 +78,10 @@ def estimate_plan(
     n_withheld : int
         Items that are neither trained on nor machine-labelled: T and the broken ones.
     settings : Settings
+    cells : sequence of R MeasuredRound, optional
+        The test items of every round, in one order; fewer than R give no outlook.
+    seed : int
+        For the replicas, >= 0.
 
     Returns
     -------
@@ -123,14 +135,57 @@ def estimate_plan(
         max_steps=1 if as_printed else rules.max_steps,
         beta=rules.beta,
     )
+    n_test = n_test_of(profiles[-1])
     if settings.is_audited:
         plan = with_audit(
-            plan,
-            fits,
-            now,
-            n_test_of(profiles[-1]),
-            n_withheld=n_withheld,
-            n_pool=n_pool,
-            settings=settings,
+            plan, fits, now, n_test, n_withheld=n_withheld, n_pool=n_pool, settings=settings
         )
-    return Estimates(fits, training, plan)
+    outlook = None
+    if rules.replicas and not as_printed and len(cells) == len(profiles):
+        curves = bootstrap_curves(
+            cells,
+            knots,
+            n_classes=n_classes,
+            seed=seed,
+            n_replicas=rules.replicas,
+            form=rules.form,
+        )
+        if np.any(curves.form >= 0):
+            outlook = _outlook(curves, fits, n_test, training, n_withheld, n_pool, settings)
+    return Estimates(fits, training, plan, outlook)
+
+
+def _outlook(
+    curves: CurveReplicas,
+    fits: CurveFits,
+    n_test: int,
+    training: TrainingCost,
+    n_withheld: int,
+    n_pool: int,
+    settings: Settings,
+) -> Outlook:
+    prices, knots = settings.prices, curves.n_knots
+    replicas = bootstrap_plans(
+        curves,
+        n_pool=n_pool,
+        n_test=n_withheld,
+        target_error=settings.target_error,
+        target=settings.target,
+        price_per_label=prices.price_per_label,
+        machine_fee=prices.machine_fee,
+        training=training,
+        batch_min=smallest_batch(n_pool, settings),
+    )
+    labels, n_free = np.zeros(knots.size), 0
+    if settings.is_audited:
+        labels = audit_labels(
+            fits, knots, n_test, n_withheld=n_withheld, n_pool=n_pool, settings=settings
+        )
+        n_free = allowed_errors(n_pool, settings.target_error) if settings.target == "set" else 0
+    return look_out(
+        replicas,
+        labels,
+        n_free=n_free,
+        training=training,
+        saved_usd=max(0.0, prices.price_per_label - prices.machine_fee),
+    )

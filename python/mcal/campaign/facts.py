@@ -8,12 +8,14 @@ from dataclasses import dataclass, fields
 import numpy as np
 import numpy.typing as npt
 
+from ..bootstrap import MeasuredRound, measure_round
 from ..errors import AnnotatorError
 from ..planning import Plan, TrainingCost
 from ..profiles import Profile, estimate_profile
 from ..store import ActionRecord, Store
 from ..types import NO_LABEL, Answers, IndexArray, Purpose
 from .decide import Verdict
+from .outlook import Outlook
 from .scoring import ItemScores
 
 __all__ = ["Facts"]
@@ -143,8 +145,19 @@ class Facts:
         (record,) = self.store.estimates("cost", round=round_, classifier=name)
         return TrainingCost(**record.payload).of(n_train + n_new, n_new)
 
-    def measure(self, scores: ItemScores, *, matched: bool) -> Profile:
-        """Error along the ranking of the unlabelled items among ``scores``.
+    def cells(self, name: str) -> list[MeasuredRound]:
+        """The test items at each round that kept them; files of an earlier version have none."""
+        return [
+            MeasuredRound.from_json(e.payload)
+            for e in self.store.estimates("cells", classifier=name)
+        ]
+
+    def outlook(self, round_: int, name: str) -> Outlook | None:
+        records = self.store.estimates("outlook", round=round_, classifier=name)
+        return Outlook.from_json(records[0].payload) if records else None
+
+    def measure(self, scores: ItemScores, *, matched: bool) -> tuple[Profile, MeasuredRound]:
+        """Error along the ranking of the unlabelled items among ``scores``, and test item by item.
 
         ``matched`` measures it on the test items that are like the pool, and reads them by
         confidence; otherwise, as in the paper, all of them count, by rank.
@@ -163,13 +176,12 @@ class Facts:
         positions = np.searchsorted(scores.indices, test.indices)
         is_left = np.ones(scores.indices.size, dtype=bool)
         is_left[positions] = False
-        measured = positions[known]
-        return estimate_profile(
-            scores.deficit[measured],
-            scores.labels[measured] != test.labels[known],
-            scores.deficit[is_left],
-            matched=matched,
-        )
+        deficit, left = scores.deficit[positions], scores.deficit[is_left]
+        wrong = scores.labels[positions] != test.labels
+        profile = estimate_profile(deficit[known], wrong[known], left, matched=matched)
+        n_train = self.store.labels(Purpose.TRAIN).indices.size
+        cells = measure_round(deficit, wrong, left, n_train=n_train, counted=known, matched=matched)
+        return profile, cells
 
 
 def _indices(values: Sequence[int]) -> IndexArray:

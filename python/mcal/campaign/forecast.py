@@ -10,9 +10,11 @@ from ..certificate import plan_audit
 from ..fitting import CurveFits
 from ..planning import Plan
 from ..settings import Settings
-from ..types import FloatArray
+from ..types import FloatArray, IndexArray
 
-__all__ = ["expected_audit", "with_audit"]
+__all__ = ["audit_labels", "expected_audit", "with_audit"]
+
+N_AUDITS = 8  # training sizes an audit is planned for: a few milliseconds each
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,7 @@ class ExpectedAudit:
 
     n_machine: int
     error: float  # wrong machine labels / n_pool
+    n_perfect: int  # what a cut that knows the curve would leave
 
 
 def with_audit(
@@ -62,7 +65,7 @@ def with_audit(
         )
 
     saved_usd = settings.prices.price_per_label - settings.prices.machine_fee
-    stop = audit(n_train) if plan.stop_n_machine else ExpectedAudit(0, 0.0)
+    stop = audit(n_train) if plan.stop_n_machine else ExpectedAudit(0, 0.0, 0)
     moved_usd = saved_usd * (plan.stop_n_machine - stop.n_machine)
     stop_usd = plan.stop_cost_usd + moved_usd
     plan = replace(
@@ -94,6 +97,42 @@ def with_audit(
         total_cost_usd=stop_usd,
         go_on_cost_usd=go_on_usd,
     )
+
+
+def audit_labels(
+    fits: CurveFits,
+    n_knots: IndexArray,
+    n_test: int,
+    *,
+    n_withheld: int,
+    n_pool: int,
+    settings: Settings,
+) -> FloatArray:
+    """What an audit leaves to people beyond a perfect cut, (K,) labels at each training size.
+
+    The difference between the machine labels of a cut that knows the curve and those expected of
+    an audit, on the fitted curve; planned at ``N_AUDITS`` sizes and interpolated over log |B|.
+
+    Parameters
+    ----------
+    fits, n_test, n_withheld, n_pool, settings
+        As ``with_audit``.
+    n_knots : (K,) int64
+        Rising training sizes >= 1.
+    """
+    sizes = np.unique(np.geomspace(n_knots[0], n_knots[-1], N_AUDITS).astype(np.int64))
+    extra = []
+    for n, error in zip(sizes.tolist(), fits.predict(sizes).T, strict=True):
+        found = expected_audit(
+            fits.thetas,
+            error,
+            n_left=n_pool - n_withheld - n,
+            n_pool=n_pool,
+            n_test=n_test,
+            settings=settings,
+        )
+        extra.append(max(0, found.n_perfect - found.n_machine))
+    return np.interp(np.log(n_knots), np.log(sizes), extra)
 
 
 def expected_audit(
@@ -131,4 +170,8 @@ def expected_audit(
     )
     n_machine = round(n_left - plan.expected_human)
     cut = max(1, plan.expected_cut)
-    return ExpectedAudit(n_machine, float(np.interp(cut, edges, above)) * n_machine / cut / n_pool)
+    error_machine = float(np.interp(cut, edges, above)) * n_machine / cut / n_pool
+    ranks = n_left * np.arange(101) // 100  # as coarse as the shares that replicas choose from
+    allowed = settings.target_error * (n_pool if settings.target == "set" else ranks)
+    n_perfect = int(ranks[np.flatnonzero(np.interp(ranks, edges, above) <= allowed)[-1]])
+    return ExpectedAudit(n_machine, error_machine, n_perfect)

@@ -102,7 +102,7 @@ class Steps(Endings):
         round_ = round_of(store.batches())
         name = self.facts.untrained(round_)[0]
         trained = self._train_and_score(name, round_)
-        profile = self.facts.measure(trained.scores, matched=settings.preset != "paper")
+        profile, cells = self.facts.measure(trained.scores, matched=settings.preset != "paper")
         with store.transaction():
             self.trainer.finish(trained)
             n_train, cost_usd = self.facts.training_history(name)
@@ -114,21 +114,28 @@ class Steps(Endings):
                 n_withheld=self.facts.n_withheld(),
                 n_classes=len(self.pool.classes),
                 settings=settings,
+                cells=[*self.facts.cells(name), cells],
+                seed=self.seed(round_, "replicas"),
             )
-            plan = estimates.plan
-            predicted_usd = plan.total_cost_usd + self.facts.training_spent_usd()
+            plan, outlook = estimates.plan, estimates.outlook
+            spent_usd = self.facts.training_spent_usd()
+            predicted_usd = plan.total_cost_usd + spent_usd
+            in_short = outlook.in_short(plan.human_only_cost_usd, spent_usd) if outlook else {}
             store.add_estimates(
                 round_,
                 name,
                 {
                     "profile": profile.to_json(),
+                    **({} if settings.preset == "paper" else {"cells": cells.to_json()}),
                     "fit": estimates.fits.to_json(),
                     "cost": asdict(estimates.training),
                     "plan": {
                         **plan.to_json(),
                         "predicted_total_cost_usd": predicted_usd,
                         "estimated_error": self.in_target(plan.error, plan.n_machine),
+                        **in_short,
                     },
+                    **({"outlook": outlook.to_json()} if outlook else {}),
                 },
             )
         self._trained[name] = trained
@@ -141,6 +148,7 @@ class Steps(Endings):
             f"round {round_}, {name}: ${predicted_usd:,.2f} in all, "
             f"with {plan.n_train:,} training and {plan.n_machine:,} machine labels",
             predicted_usd=predicted_usd,
+            predicted_interval_usd=in_short.get("predicted_interval_90_usd"),
         )
         return True
 
@@ -153,6 +161,7 @@ class Steps(Endings):
         n_new = smallest_batch(self.pool.n_pool, self.settings)
         decision = decide(
             {name: self.facts.plans(name) for name in live},
+            outlooks={name: self.facts.outlook(round_, name) for name in live},
             n_pool=self.pool.n_pool,
             n_train=n_train,
             n_left=n_left,
@@ -167,12 +176,9 @@ class Steps(Endings):
         )
         record = self._follow(decision, round_)
         with store.transaction():
-            for name in decision.dropped:
+            for name, reason in decision.dropped.items():
                 store.add_action(
-                    round=round_,
-                    name="drop",
-                    reason=f"{decision.classifier} is cheaper and every plan is stable",
-                    details={"classifier": name},
+                    round=round_, name="drop", reason=reason, details={"classifier": name}
                 )
             record()
         self.say("decide", decision.reason)

@@ -5,8 +5,8 @@ own; one with a share is progress: it moves the panel's bar, and in plain output
 the beginning of its phase and then every ``PLAIN_EVERY_S`` seconds.
 
 Facts understood: ``round``, ``n_pool``, ``n_human``, ``spent_usd``, ``predicted_usd`` (total when
-all is done), ``human_only_usd`` (what people alone would cost), ``certified_error``. Each is kept
-until told anew.
+all is done), ``predicted_interval_usd`` (its 90 % interval), ``human_only_usd`` (what people alone
+would cost), ``certified_error``. Each is kept until told anew.
 """
 
 from __future__ import annotations
@@ -136,7 +136,11 @@ def money_words(facts: Mapping[str, Any]) -> str:
     if "spent_usd" in facts:
         words.append(f"${facts['spent_usd']:,.2f} spent")
     if facts.get("predicted_usd") is not None:
-        words.append(f"${facts['predicted_usd']:,.2f} predicted in all")
+        between = ""
+        if facts.get("predicted_interval_usd") is not None:
+            low, high = facts["predicted_interval_usd"]
+            between = f" (90 %: ${low:,.2f} to ${high:,.2f})"
+        words.append(f"${facts['predicted_usd']:,.2f} predicted in all{between}")
     if "human_only_usd" in facts:
         words.append(f"${facts['human_only_usd']:,.2f} by people alone")
     if facts.get("certified_error") is not None:

@@ -134,6 +134,9 @@ def _bill(summary: CampaignSummary) -> Table:
     table.add_row("total", f"{summary.n_pool:,}", _dollars(summary.total_cost_usd))
     if summary.finished_at is None and summary.predicted_total_cost_usd is not None:
         table.add_row("predicted total", "", _dollars(summary.predicted_total_cost_usd))
+        if summary.predicted_interval_usd is not None:
+            low, high = map(_dollars, summary.predicted_interval_usd)
+            table.add_row("with 90 % between", "", f"{low} and {high}")
     table.add_row("people alone", f"{summary.n_pool:,}", _dollars(summary.human_only_cost_usd))
     table.add_row("saving", "", percent(summary.saving))
     return table

@@ -24,7 +24,7 @@ __all__ = [
 ]
 
 RunStatus = Literal["started", "interrupted", "finished"]
-EstimateKind = Literal["profile", "fit", "plan", "cost"]
+EstimateKind = Literal["profile", "fit", "plan", "cost", "cells", "outlook"]
 
 
 @dataclass(frozen=True)

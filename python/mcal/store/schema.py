@@ -237,6 +237,36 @@ _RANKING_2 = (
     BEGIN SELECT RAISE(ABORT, 'the campaign is finished'); END""",
 )
 
+# Two more kinds of estimates. SQLite cannot change a constraint, so the table is made anew;
+# dropping one fires no trigger.
+_ESTIMATES_3 = (
+    """
+    CREATE TABLE estimates_3 (
+        estimate INTEGER PRIMARY KEY,
+        round INTEGER NOT NULL CHECK (round >= 0),
+        classifier TEXT NOT NULL,
+        kind TEXT NOT NULL
+            CHECK (kind IN ('profile', 'fit', 'plan', 'cost', 'cells', 'outlook')),
+        payload TEXT NOT NULL,
+        created_at TEXT NOT NULL,
+        UNIQUE (round, classifier, kind)
+    )""",
+    "INSERT INTO estimates_3 SELECT estimate, round, classifier, kind, payload, created_at"
+    " FROM estimates",
+    "DROP TABLE estimates",
+    "ALTER TABLE estimates_3 RENAME TO estimates",
+    *(
+        f"""
+    CREATE TRIGGER estimates_{verb.lower()} BEFORE {verb} ON estimates
+    BEGIN SELECT RAISE(ABORT, 'facts are only appended'); END"""
+        for verb in ("UPDATE", "DELETE")
+    ),
+    """
+    CREATE TRIGGER estimates_after_finish BEFORE INSERT ON estimates
+    WHEN EXISTS (SELECT 1 FROM finish)
+    BEGIN SELECT RAISE(ABORT, 'the campaign is finished'); END""",
+)
+
 MIGRATIONS: tuple[Migration, ...] = (
     (
         f"PRAGMA application_id = {APPLICATION_ID}",
@@ -247,6 +277,7 @@ MIGRATIONS: tuple[Migration, ...] = (
         *_ONE_LABELLER_1,
     ),
     _RANKING_2,
+    _ESTIMATES_3,
 )
 """Migration n (counted from 1) takes a file from ``user_version`` n - 1 to n."""
 

@@ -1,10 +1,10 @@
 """Where a campaign stands, from its store alone: no pool, no torch.
 
 Predictions come from the latest round's "plan" estimates, of which the cheapest counts: keys
-``predicted_total_cost_usd`` (all dollars of the whole campaign, spent ones included) and
-``estimated_error`` (in the sense of the target). Once the machine has labelled,
-``estimated_error`` is the one in the details of the end, or of the action that ended the buying,
-"machine_label" or "people". With an audit its details carry the certificate too:
+``predicted_total_cost_usd`` (all dollars of the whole campaign, spent ones included),
+``predicted_interval_90_usd`` and ``estimated_error`` (in the sense of the target). Once the machine
+has labelled, ``estimated_error`` is the one in the details of the end, or of the action that ended
+the buying, "machine_label" or "people". With an audit its details carry the certificate too:
 ``certified_error`` and ``confidence``.
 A plan without machine labels after one round is no forecast yet: a single point has no slope.
 """
@@ -49,6 +49,7 @@ class CampaignSummary:
     total_cost_usd: float  # spent so far
     human_only_cost_usd: float  # people label everything
     predicted_total_cost_usd: float | None
+    predicted_interval_usd: tuple[float, float] | None  # 90 %, of the total
     saving: float | None  # share of the human-only price: of the finished campaign, else predicted
     target_error: float
     target: str
@@ -130,6 +131,7 @@ def _summarise(store: Store) -> CampaignSummary:
         total_cost_usd=total,
         human_only_cost_usd=human_only,
         predicted_total_cost_usd=predicted,
+        predicted_interval_usd=_interval(plan) if plan else None,
         saving=None if price is None else 1.0 - price / human_only,
         target_error=settings.target_error,
         target=settings.target,
@@ -161,6 +163,11 @@ def _best_plan(plans: list[EstimateRecord]) -> EstimateRecord | None:
 def _predicted(plan: EstimateRecord) -> float:
     predicted = _number(plan.payload, "total_cost_usd")  # what is sunk is sunk for every candidate
     return inf if predicted is None else predicted
+
+
+def _interval(plan: EstimateRecord) -> tuple[float, float] | None:
+    ends = plan.payload.get("predicted_interval_90_usd")
+    return None if ends is None else (float(ends[0]), float(ends[1]))
 
 
 def _estimated_error(store: Store, plan: EstimateRecord | None) -> float | None:

@@ -132,7 +132,7 @@ class Trainings(Facts):
         ----------
         round, classifier : int, str
             Which training.
-        payloads : mapping of "profile", "fit", "plan", "cost" to mappings
+        payloads : mapping of "profile", "fit", "plan", "cost", "cells", "outlook" to mappings
             What JSON can hold; arrays come back as lists, NaN and infinities as None.
 
         Raises

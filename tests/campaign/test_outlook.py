@@ -1,0 +1,94 @@
+"""Replicas reduced to an outlook, against the same replica by replica."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mcal.bootstrap import CurveReplicas, PlanReplicas
+from mcal.campaign.outlook import Outlook, look_out
+from mcal.planning import TrainingCost
+
+KNOTS = np.array([100, 150, 300, 500])
+TRAINING = TrainingCost(2.0, 0.01)
+HUMAN_ONLY = 400.0
+# Three replicas; no purchase as small as to 150 fits.
+COST = np.array(
+    [[300.0, np.nan, 200.0, 250.0], [320.0, np.nan, 330.0, 360.0], [390.0, np.nan, 391.0, 395.0]]
+)
+
+
+def replicas(cost: Any = COST) -> PlanReplicas:
+    n = len(cost)
+    curves = CurveReplicas(
+        np.ones(1), KNOTS, np.zeros((n, 1, KNOTS.size)), np.zeros(n, np.int32), ("power",)
+    )
+    zeros = np.zeros(n)
+    return PlanReplicas(
+        curves, zeros.astype(np.int64), zeros, zeros.astype(np.int64),
+        zeros, zeros, zeros, cost, HUMAN_ONLY,
+    )  # fmt: skip
+
+
+def outlook(cost: Any = COST, labels: Any = (0, 0, 0, 0), n_free: int = 0) -> Outlook:
+    return look_out(
+        replicas(cost), np.asarray(labels, float), n_free=n_free, training=TRAINING, saved_usd=0.04
+    )
+
+
+def test_going_on_is_one_size_for_all_and_stopping_the_first() -> None:
+    found = outlook()
+    # To 300 takes two trainings, at 200 and 300, not the one that replicas were planned with.
+    assert found.go_on_n_train == 300
+    assert found.go_on_cost_usd == pytest.approx((200.0 + 330.0 + 391.0) / 3 + 2.0 + 0.01 * 200)
+    assert found.stop_cost_usd == pytest.approx((300.0 + 320.0 + 390.0) / 3)
+    assert found.gain_usd == pytest.approx(found.stop_cost_usd - found.go_on_cost_usd)
+
+
+def test_totals_are_each_replica_s_own_best() -> None:
+    found = outlook()
+    assert (found.total_cost_usd[0], found.total_cost_usd[50]) == pytest.approx((204.0, 320.0))
+    assert found.total_cost_usd[100] == 390.0
+    assert (found.n_train[0], found.n_train[100]) == (100.0, 300.0)
+    assert found.cost_interval(0.5) == pytest.approx((262.0, 355.0))
+    assert found.cost_interval(0.5, 7.0) == pytest.approx((269.0, 362.0))
+    assert found.n_train_interval(0.999999) == pytest.approx((100.0, 300.0), rel=1e-3)
+
+
+def test_an_audit_makes_every_total_dearer_but_never_than_what_needs_none() -> None:
+    found = outlook(labels=(500, 500, 250, 250), n_free=600)
+    # Stopping: $20 more each, but never above $400 - 600 labels = $376, where it was not already.
+    assert found.stop_cost_usd == pytest.approx((320.0 + 340.0 + 390.0) / 3)
+    # To 300: $4 for one more training and $10 more, but not above $376 + $9 for the walk.
+    walk = 4.0 + 0.01 * 500
+    assert found.go_on_cost_usd == pytest.approx(
+        (214.0 + 344.0 + max(395.0, min(405.0, 376.0 + walk))) / 3
+    )
+
+
+def test_the_probability_that_machine_labels_pay() -> None:
+    found = outlook()
+    assert found.pays_probability(HUMAN_ONLY, 0.0) == 1.0
+    assert found.pays_probability(HUMAN_ONLY, 300.0) == 0.0
+    assert found.pays_probability(HUMAN_ONLY, 80.0) == pytest.approx(0.5, abs=0.01)
+
+
+def test_nothing_left_to_buy() -> None:
+    found = outlook(np.array([[300.0, np.nan, np.nan, np.nan]]))
+    assert (found.go_on_cost_usd, found.go_on_n_train, found.gain_usd) == (None, None, None)
+    assert found.stop_cost_usd == found.total_cost_usd[7] == 300.0
+
+
+def test_people_alone_bound_the_total() -> None:
+    assert outlook(np.full((2, 4), 500.0)).total_cost_usd[0] == HUMAN_ONLY
+
+
+def test_an_outlook_survives_its_record() -> None:
+    for found in (outlook(), outlook(np.array([[300.0, np.nan, np.nan, np.nan]]))):
+        assert Outlook.from_json(json.loads(json.dumps(found.to_json()))) == found
+    short = outlook().in_short(HUMAN_ONLY, 10.0)
+    assert short["predicted_interval_90_usd"] == outlook().cost_interval(0.9, 10.0)
+    assert short["pays_probability"] == 100 / 101, "the dearest costs what people do"
