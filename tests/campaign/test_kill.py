@@ -15,7 +15,7 @@ import pytest
 from blobs import Blobs, NearestMean
 from mcal.annotators import OracleAnnotator
 from mcal.campaign import Campaign, CampaignResult
-from mcal.settings import PriceSettings, Settings
+from mcal.settings import PlanSettings, PriceSettings, Settings
 from mcal.store import Store
 from mcal.types import Batch, Event, IndexArray
 
@@ -24,6 +24,7 @@ N_IN_AUDIT = 4  # of them between the drawing of the audit and the machine's lab
 SETTINGS = Settings(
     # A second costs nothing here, so that two runs of unequal speed cost and decide the same.
     prices=PriceSettings(gpu_usd_per_hour=0.0, fixed_cost_per_training=0.25, machine_fee=0.001),
+    plan=PlanSettings(replicas=20),  # every step must fit in a life
 )
 
 

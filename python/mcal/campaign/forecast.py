@@ -14,7 +14,7 @@ from ..types import FloatArray, IndexArray
 
 __all__ = ["audit_labels", "expected_audit", "with_audit"]
 
-N_AUDITS = 8  # training sizes an audit is planned for: a few milliseconds each
+N_AUDITS = 6  # training sizes an audit is planned for: a few milliseconds each
 
 
 @dataclass(frozen=True)
