@@ -2,12 +2,14 @@
 // cpp/src/smallest_k.cpp, and equal to it on any input. Numbers become unsigned keys in the order
 // wanted, and then
 //
-//   count, narrow: find the k-th key from its leading digits on: how many numbers have which next
-//                  digit, and which digit the k-th has
+//   count: find the k-th key from its leading digits on: how many numbers have which next digit,
+//          and, by the last block to come, which digit the k-th has
 //
 //   tally, scan: how many of a warp's share of the numbers come before the k-th key or equal it
 //
 //   gather: the k numbers, in order of position
+//
+//   all: instead of these three where most numbers are wanted
 //
 //   sort_few: few of them, a bitonic sort by key and position in one block
 //
@@ -20,15 +22,17 @@
 
 namespace {
 
-struct State {
+struct State {                // zeros at the start
   unsigned long long prefix;  // the digits of the k-th key known so far, zeros below
-  long long wanted;           // it is the wanted-th, from 1, of the keys with these digits
-  long long first_nan;
+  long long before;           // how many keys have lower ones
+  unsigned long long nan;     // ~ of the position of the first NaN, 0 if there is none
+  unsigned long long n_done;  // blocks that have counted
 };
 
 constexpr int select_digits = 2048, sort_digits = 256;
 constexpr int most_warps = 32;                        // of a block
 constexpr int sort_warps = sort_digits / warp_lanes;  // of a block of digits and scatter
+constexpr int at_once = 8;  // rounds of a warp whose numbers are asked for before any is waited for
 
 template <class T>
 struct Ordered;
@@ -91,29 +95,62 @@ __device__ __forceinline__ long long sum_before(long long x, long long& total) {
   return before;
 }
 
-// counts[d] += how many keys with the known digits, those above `shift` + `bits`, have the digit d.
 template <class T>
-__device__ void count(const T* values, long long n, int largest, int shift, int bits, State* state,
-                      unsigned long long* counts) {
+__device__ __forceinline__ void check(T x, long long i, State* state) {
+  if (x != x) atomicMax(&state->nan, ~static_cast<unsigned long long>(i));
+}
+
+// One block. Which digit the k-th key has; `counts` is left empty for the next.
+__device__ void narrow(unsigned long long* counts, int shift, long long k, State* state) {
+  const int per_thread = select_digits / static_cast<int>(blockDim.x);
+  const int first = static_cast<int>(threadIdx.x) * per_thread;
+  const long long wanted = k - state->before;  // of the keys with these digits, from 1
+  long long own = 0, total;
+  for (int d = first; d < first + per_thread; ++d)
+    own += static_cast<long long>(__ldcg(counts + d));
+  long long before = sum_before(own, total);
+  for (int d = first; d < first + per_thread; ++d) {
+    const auto here = static_cast<long long>(__ldcg(counts + d));
+    if (before < wanted && wanted <= before + here) {
+      state->prefix |= static_cast<unsigned long long>(d) << shift;
+      state->before += before;
+    }
+    before += here;
+    counts[d] = 0;
+  }
+}
+
+// The next digit of the k-th key, of those above `shift`. counts: zeros, and so again behind it.
+template <class T>
+__device__ void count(const T* values, long long n, long long k, int largest, int shift, int bits,
+                      State* state, unsigned long long* counts) {
   __shared__ unsigned own[select_digits];
-  for (int d = static_cast<int>(threadIdx.x); d < select_digits; d += static_cast<int>(blockDim.x))
-    own[d] = 0;
+  __shared__ int is_last;
+  const int thread = static_cast<int>(threadIdx.x), n_threads = static_cast<int>(blockDim.x);
+  for (int d = thread; d < select_digits; d += n_threads) own[d] = 0;
   __syncthreads();
   const unsigned long long prefix = state->prefix;
   const int known = shift + bits;  // the width of a key while nothing is known
   const bool first_pass = known == 8 * static_cast<int>(sizeof(T));
-  const long long stride = static_cast<long long>(gridDim.x) * blockDim.x;
-  for (long long i = static_cast<long long>(blockIdx.x) * blockDim.x + threadIdx.x; i < n;
-       i += stride) {
+  const long long stride = static_cast<long long>(gridDim.x) * n_threads;
+  for (long long i = static_cast<long long>(blockIdx.x) * n_threads + thread; i < n; i += stride) {
     const T x = values[i];
     const unsigned long long key = key_of(x, largest);
-    if (first_pass && x != x) atomicMin(&state->first_nan, i);
+    if (first_pass) check(x, i, state);
     if (first_pass || key >> known == prefix >> known)
       atomicAdd(&own[key >> shift & ((1U << bits) - 1)], 1U);
   }
   __syncthreads();
-  for (int d = static_cast<int>(threadIdx.x); d < select_digits; d += static_cast<int>(blockDim.x))
+  for (int d = thread; d < select_digits; d += n_threads)
     if (own[d] != 0) atomicAdd(&counts[d], static_cast<unsigned long long>(own[d]));
+  __threadfence();
+  __syncthreads();
+  if (thread == 0) is_last = atomicAdd(&state->n_done, 1ULL) + 1 == gridDim.x;
+  __syncthreads();
+  if (is_last == 0) return;
+  __threadfence();  // what the others counted is seen from here on
+  narrow(counts, shift, k, state);
+  if (thread == 0) state->n_done = 0;
 }
 
 // Whether a number is before the k-th key, or equal to it.
@@ -151,15 +188,15 @@ __device__ void tally(const T* values, long long n, int largest, const State* st
 }
 
 // The k numbers by position. places: as tally and scan left them. Of those equal to the k-th key
-// the first state->wanted are in.
+// the first are in.
 template <class T>
-__device__ void gather(const T* values, long long n, int largest, const State* state,
+__device__ void gather(const T* values, long long n, long long k, int largest, const State* state,
                        long long per_warp, long long n_warps, const long long* places,
                        typename Ordered<T>::Key* keys, long long* positions) {
   const long long w = warp_of_grid();
   if (w >= n_warps) return;
   const auto kth = static_cast<typename Ordered<T>::Key>(state->prefix);
-  const long long wanted = state->wanted, end = min((w + 1) * per_warp, n);
+  const long long wanted = k - state->before, end = min((w + 1) * per_warp, n);
   long long before = places[w], equal = places[n_warps + w];
   for (long long start = w * per_warp; start < end; start += warp_lanes) {
     const long long i = start + lane_of_thread();
@@ -175,6 +212,20 @@ __device__ void gather(const T* values, long long n, int largest, const State* s
     }
     before += __popc(all_before);
     equal += __popc(all_equal);
+  }
+}
+
+// All numbers by position.
+template <class T>
+__device__ void all(const T* values, long long n, int largest, State* state,
+                    typename Ordered<T>::Key* keys, long long* positions) {
+  const long long stride = static_cast<long long>(gridDim.x) * blockDim.x;
+  for (long long i = static_cast<long long>(blockIdx.x) * blockDim.x + threadIdx.x; i < n;
+       i += stride) {
+    const T x = values[i];
+    check(x, i, state);
+    keys[i] = key_of(x, largest);
+    positions[i] = i;
   }
 }
 
@@ -223,8 +274,19 @@ __device__ void digits(const Key* keys, long long n, int shift, long long per_wa
   for (int d = lane_of_thread(); d < sort_digits; d += warp_lanes) own[d] = 0;
   __syncwarp();
   const long long end = min((w + 1) * per_warp, n);
-  for (long long i = w * per_warp + lane_of_thread(); i < end; i += warp_lanes)
-    atomicAdd(&own[keys[i] >> shift & (sort_digits - 1)], 1U);
+  for (long long start = w * per_warp; start < end; start += at_once * warp_lanes) {
+    Key key[at_once];
+#pragma unroll
+    for (int r = 0; r < at_once; ++r) {
+      const long long i = start + r * warp_lanes + lane_of_thread();
+      key[r] = i < end ? keys[i] : 0;
+    }
+#pragma unroll
+    for (int r = 0; r < at_once; ++r) {
+      if (start + r * warp_lanes + lane_of_thread() < end)
+        atomicAdd(&own[key[r] >> shift & (sort_digits - 1)], 1U);
+    }
+  }
   __syncwarp();
   for (int d = lane_of_thread(); d < sort_digits; d += warp_lanes) counts[d * n_warps + w] = own[d];
 }
@@ -245,45 +307,34 @@ __device__ void scatter(const Key* keys, const long long* positions, long long n
   for (int d = lane_of_thread(); d < sort_digits; d += warp_lanes)
     own[d] = first[d] + counts[d * n_warps + w];
   const long long end = min((w + 1) * per_warp, n);
-  for (long long start = w * per_warp; start < end; start += warp_lanes) {
-    const long long i = start + lane_of_thread();
-    const bool there = i < end;
-    const Key key = there ? keys[i] : 0;
-    const int d = there ? static_cast<int>(key >> shift & (sort_digits - 1)) : sort_digits;
-    const unsigned alike = __match_any_sync(all_lanes, d);
-    const int rank = __popc(alike & lanes_before());
-    __syncwarp();  // the round before has moved `own` on
-    const long long to = there ? own[d] + rank : 0;
-    __syncwarp();
-    if (there) {
+  for (long long start = w * per_warp; start < end; start += at_once * warp_lanes) {
+    Key key[at_once];
+    long long position[at_once];
+#pragma unroll
+    for (int r = 0; r < at_once; ++r) {
+      const long long i = start + r * warp_lanes + lane_of_thread();
+      key[r] = i < end ? keys[i] : 0;
+      position[r] = i < end ? positions[i] : 0;
+    }
+#pragma unroll
+    for (int r = 0; r < at_once; ++r) {
+      if (start + r * warp_lanes >= end) break;
+      const bool there = start + r * warp_lanes + lane_of_thread() < end;
+      const int d = there ? static_cast<int>(key[r] >> shift & (sort_digits - 1)) : sort_digits;
+      const unsigned alike = __match_any_sync(all_lanes, d);
+      const int rank = __popc(alike & lanes_before());
+      __syncwarp();  // the round before has moved `own` on
+      const long long to = there ? own[d] + rank : 0;
+      __syncwarp();
+      if (!there) continue;
       if (rank == 0) own[d] += __popc(alike);
-      sorted_keys[to] = key;
-      sorted_positions[to] = positions[i];
+      sorted_keys[to] = key[r];
+      sorted_positions[to] = position[r];
     }
   }
 }
 
 }  // namespace
-
-// One block. Which digit the k-th key has; `counts` is left empty for the next.
-extern "C" __global__ void __launch_bounds__(1024)
-    smallest_k_narrow(unsigned long long* counts, int shift, State* state) {
-  constexpr int per_thread = select_digits / 1024;
-  const int d = static_cast<int>(threadIdx.x) * per_thread;
-  const long long wanted = state->wanted;
-  long long own = 0, total;
-  for (int i = 0; i < per_thread; ++i) own += static_cast<long long>(counts[d + i]);
-  long long before = sum_before(own, total);
-  for (int i = 0; i < per_thread; ++i) {
-    const auto here = static_cast<long long>(counts[d + i]);
-    if (before < wanted && wanted <= before + here) {
-      state->prefix |= static_cast<unsigned long long>(d + i) << shift;
-      state->wanted = wanted - before;
-    }
-    before += here;
-    counts[d + i] = 0;
-  }
-}
 
 // A block a row of `counts` (rows, n): each becomes the sum of those before it in its row.
 extern "C" __global__ void __launch_bounds__(1024)
@@ -302,9 +353,9 @@ extern "C" __global__ void __launch_bounds__(1024)
 
 #define MCAL_SELECT(name, T)                                                                     \
   extern "C" __global__ void __launch_bounds__(256)                                              \
-      smallest_k_count_##name(const T* values, long long n, int largest, int shift, int bits,    \
-                              State* state, unsigned long long* counts) {                        \
-    count(values, n, largest, shift, bits, state, counts);                                       \
+      smallest_k_count_##name(const T* values, long long n, long long k, int largest, int shift, \
+                              int bits, State* state, unsigned long long* counts) {              \
+    count(values, n, k, largest, shift, bits, state, counts);                                    \
   }                                                                                              \
   extern "C" __global__ void __launch_bounds__(256)                                              \
       smallest_k_tally_##name(const T* values, long long n, int largest, const State* state,     \
@@ -312,9 +363,15 @@ extern "C" __global__ void __launch_bounds__(1024)
     tally(values, n, largest, state, per_warp, n_warps, places);                                 \
   }                                                                                              \
   extern "C" __global__ void __launch_bounds__(256) smallest_k_gather_##name(                    \
-      const T* values, long long n, int largest, const State* state, long long per_warp,         \
-      long long n_warps, const long long* places, Ordered<T>::Key* keys, long long* positions) { \
-    gather(values, n, largest, state, per_warp, n_warps, places, keys, positions);               \
+      const T* values, long long n, long long k, int largest, const State* state,                \
+      long long per_warp, long long n_warps, const long long* places, Ordered<T>::Key* keys,     \
+      long long* positions) {                                                                    \
+    gather(values, n, k, largest, state, per_warp, n_warps, places, keys, positions);            \
+  }                                                                                              \
+  extern "C" __global__ void __launch_bounds__(256)                                              \
+      smallest_k_all_##name(const T* values, long long n, int largest, State* state,             \
+                            Ordered<T>::Key* keys, long long* positions) {                       \
+    all(values, n, largest, state, keys, positions);                                             \
   }
 
 #define MCAL_SORT(name, Key)                                                                      \

@@ -46,44 +46,65 @@ __device__ __forceinline__ float fast_log2(float x) {
 
 __device__ __forceinline__ bool is_finite(double x) { return x - x == 0; }
 
-// ---- element types: 16 bytes hold n of them, in the order of memory --------------------------
+// ---- element types: 16 bytes hold n of them in 4 words, in the order of memory -----------------
 
 __device__ __forceinline__ unsigned& word_of(uint4& v, int i) {  // i is known when compiled
   return i == 0 ? v.x : i == 1 ? v.y : i == 2 ? v.z : v.w;
 }
 
+// For each type, of a word: `max` element by element, ignoring NaN; `top`, its largest element;
+// `all`, a word of one number; `equal`, all bits of the elements that are equal; `put`, with
+// element e replaced by that of another word.
 struct Float32 {
   using Element = float;
-  static constexpr int n = 4;
+  static constexpr int per_word = 1, n = 4;
   static constexpr float lowest = lowest_float;
   static constexpr double sum_tolerance = 1e-3;
-  static __device__ __forceinline__ float get(uint4& v, int e) {
-    return __uint_as_float(word_of(v, e));
+  static __device__ __forceinline__ float get(unsigned word, int) { return __uint_as_float(word); }
+  static __device__ __forceinline__ unsigned all(float x) { return __float_as_uint(x); }
+  static __device__ __forceinline__ unsigned max(unsigned a, unsigned b) {
+    return __float_as_uint(fmaxf(__uint_as_float(a), __uint_as_float(b)));
   }
-  static __device__ __forceinline__ void set(uint4& v, int e, float x) {
-    word_of(v, e) = __float_as_uint(x);
+  static __device__ __forceinline__ float top(unsigned word) { return __uint_as_float(word); }
+  static __device__ __forceinline__ unsigned equal(unsigned a, unsigned b) {
+    return __uint_as_float(a) == __uint_as_float(b) ? ~0U : 0U;
   }
+  static __device__ __forceinline__ unsigned put(unsigned, int, unsigned from) { return from; }
 };
 
 template <class Bits>
 struct TwoBytes : Bits {
-  static constexpr int n = 8;
-  static __device__ __forceinline__ float get(uint4& v, int e) {
-    return Bits::from_word(word_of(v, e / 2), e % 2 != 0);
+  using Pair = typename Bits::Pair;
+  static constexpr int per_word = 2, n = 8;
+  static __device__ __forceinline__ unsigned all(float x) { return Bits::to_bits(x) * 0x10001U; }
+  static __device__ __forceinline__ unsigned max(unsigned a, unsigned b) {
+    const Pair larger = __hmax2(pair(a), pair(b));
+    return *reinterpret_cast<const unsigned*>(&larger);
   }
-  static __device__ __forceinline__ void set(uint4& v, int e, float x) {
-    unsigned& word = word_of(v, e / 2);
-    const unsigned bits = Bits::to_bits(x);
-    word = e % 2 != 0 ? (word & 0xffffU) | bits << 16 : (word & 0xffff0000U) | bits;
+  static __device__ __forceinline__ float top(unsigned word) {
+    return fmaxf(Bits::get(word, 0), Bits::get(word, 1));
+  }
+  static __device__ __forceinline__ unsigned equal(unsigned a, unsigned b) {
+    return __heq2_mask(pair(a), pair(b));
+  }
+  static __device__ __forceinline__ unsigned put(unsigned word, int e, unsigned from) {
+    const unsigned taken = e != 0 ? 0xffff0000U : 0xffffU;
+    return (word & ~taken) | (from & taken);
+  }
+
+ private:
+  static __device__ __forceinline__ Pair pair(unsigned word) {
+    return *reinterpret_cast<const Pair*>(&word);
   }
 };
 
 struct Float16Bits {
   using Element = __half;
+  using Pair = __half2;
   static constexpr float lowest = -65504;
   static constexpr double sum_tolerance = 1e-3;
-  static __device__ __forceinline__ float from_word(unsigned word, bool high) {
-    return __half2float(__ushort_as_half(static_cast<unsigned short>(high ? word >> 16 : word)));
+  static __device__ __forceinline__ float get(unsigned word, int e) {
+    return __half2float(__ushort_as_half(static_cast<unsigned short>(e != 0 ? word >> 16 : word)));
   }
   static __device__ __forceinline__ unsigned to_bits(float x) {
     return __half_as_ushort(__float2half_rn(x));
@@ -92,13 +113,14 @@ struct Float16Bits {
 
 struct Bfloat16Bits {
   using Element = __nv_bfloat16;
+  using Pair = __nv_bfloat162;
   static constexpr float lowest = -3.3895313892515355e38F;
   static constexpr double sum_tolerance = 5e-3;  // rounding p1 alone may change the sum by 0.002
-  static __device__ __forceinline__ float from_word(unsigned word, bool high) {
-    return __uint_as_float(high ? word & 0xffff0000U : word << 16);
+  static __device__ __forceinline__ float get(unsigned word, int e) {
+    return __uint_as_float(e != 0 ? word & 0xffff0000U : word << 16);
   }
   static __device__ __forceinline__ unsigned to_bits(float x) {
-    return __bfloat16_as_ushort(__float2bfloat16_rn(x));
+    return __float_as_uint(x) >> 16;  // x is one
   }
 };
 
@@ -196,33 +218,40 @@ __device__ Sums merged(const Sums& a, const Sums& b) {
 template <class S>
 struct Row {
   const typename S::Element* data;
-  int cols, shift;
+  int cols, shift, first_whole, n_whole;  // vectors that are all its own
 
   __device__ Row(const typename S::Element* data_, int cols_) : data(data_), cols(cols_) {
-    shift = static_cast<int>(reinterpret_cast<unsigned long long>(data_) % 16 /
-                             sizeof(typename S::Element));
+    shift = shift_of(data_);
+    first_whole = shift > 0 ? 1 : 0;
+    n_whole = max((shift + cols) / S::n - first_whole, 0);
+  }
+  static __device__ __forceinline__ int shift_of(const typename S::Element* data) {
+    return static_cast<int>(reinterpret_cast<unsigned long long>(data) % 16 /
+                            sizeof(typename S::Element));
   }
   __device__ __forceinline__ bool has_all_of(int vector) const {
-    return vector * S::n >= shift && vector * S::n - shift <= cols - S::n;
+    return static_cast<unsigned>(vector - first_whole) < static_cast<unsigned>(n_whole);
   }
   __device__ __forceinline__ bool has_some_of(int vector) const {
     return vector * S::n - shift < cols && vector * S::n + S::n > shift;
   }
+  __device__ __forceinline__ bool has_only_whole() const { return shift == 0 && cols % S::n == 0; }
 };
 
 // The vectors first, first + lanes, ... Whole ones are asked for before any is waited for.
 template <class S, int V>
 __device__ __forceinline__ void load(const Row<S>& row, int first, int lanes, float none,
                                      uint4 (&v)[V]) {
+  const unsigned fill = S::all(none);
+  const auto address = reinterpret_cast<unsigned long long>(row.data);
+  const auto* vectors = reinterpret_cast<const uint4*>(address & ~15ULL);
 #pragma unroll
   for (int k = 0; k < V; ++k) {
     const int vector = first + k * lanes;
-#pragma unroll
-    for (int e = 0; e < S::n; ++e) S::set(v[k], e, none);
-    if (row.has_all_of(vector)) {
-      v[k] = __ldg(reinterpret_cast<const uint4*>(row.data - row.shift) + vector);
-    }
+    v[k] = {fill, fill, fill, fill};
+    if (row.has_all_of(vector)) v[k] = __ldg(vectors + vector);
   }
+  if (row.has_only_whole()) return;
 #pragma unroll
   for (int k = 0; k < V; ++k) {
     const int vector = first + k * lanes;
@@ -230,64 +259,97 @@ __device__ __forceinline__ void load(const Row<S>& row, int first, int lanes, fl
 #pragma unroll
     for (int e = 0; e < S::n; ++e) {
       const int j = vector * S::n + e - row.shift;
-      if (j >= 0 && j < row.cols) S::set(v[k], e, to_float(row.data[j]));
+      if (j < 0 || j >= row.cols) continue;
+      unsigned& word = word_of(v[k], e / S::per_word);
+      word = S::put(word, e % S::per_word, S::all(to_float(row.data[j])));
     }
   }
+}
+
+// As max_of_lanes and so on, in fewer steps where they are the whole warp. No NaN.
+__device__ __forceinline__ float max_of_group(float x, int lanes) {
+  if (lanes < warp_lanes) return max_of_lanes(x, lanes);
+  // Numbers are ordered as integers are once the magnitude of negative ones is turned around.
+  const auto turned = [](int bits) { return bits ^ (bits >> 31 & 0x7fffffff); };
+  return __int_as_float(turned(__reduce_max_sync(all_lanes, turned(__float_as_int(x)))));
+}
+
+__device__ __forceinline__ int min_of_group(int x, int lanes) {
+  return lanes < warp_lanes ? min_of_lanes(x, lanes) : __reduce_min_sync(all_lanes, x);
+}
+
+__device__ __forceinline__ float sum_of_group(float x, int lanes) {
+  return lanes < warp_lanes ? sum_of_lanes(x, lanes) : sum_of_lanes(x);
+}
+
+// The largest of 8 elements, as far as one word can tell.
+template <class S>
+__device__ __forceinline__ unsigned largest_of(uint4* v, int eight) {
+  constexpr int words = at_once / S::per_word;
+  unsigned largest = word_of(v[eight * words / 4], eight * words % 4);
+#pragma unroll
+  for (int i = 1; i < words; ++i) {
+    largest = S::max(largest, word_of(v[(eight * words + i) / 4], (eight * words + i) % 4));
+  }
+  return largest;
 }
 
 template <class S, class Kind, int V>
 __device__ __forceinline__ Sums sums_of_piece(const Row<S>& row, int first_vector, int lanes) {
   constexpr float none = Kind::template none<S>;
-  constexpr int per = at_once / S::n;  // vectors whose largest is kept
+  constexpr int words = at_once / S::per_word, eights = 4 * V / words;
   uint4 v[V];
   load<S, V>(row, first_vector, lanes, none, v);
 
-  float largest[V / per], own = none;
+  unsigned largest[eights], own = 0;
 #pragma unroll
-  for (int g = 0; g < V / per; ++g) {
-    largest[g] = none;
-#pragma unroll
-    for (int i = 0; i < at_once; ++i) {
-      largest[g] = fmaxf(largest[g], S::get(v[g * per + i / S::n], i % S::n));
-    }
-    own = fmaxf(own, largest[g]);
+  for (int g = 0; g < eights; ++g) {
+    largest[g] = largest_of<S>(v, g);
+    own = g == 0 ? largest[0] : S::max(own, largest[g]);
   }
   Sums s;
-  s.first = max_of_lanes(own, lanes);
+  float own_top = fmaxf(S::top(own), none);  // not NaN
+  s.first = max_of_group(own_top, lanes);
 
-  int at = no_label;
-  if (own == s.first) {
+  int at = no_label, at_eight = -1, at_element = 0;
+  if (own_top == s.first) {
+    const unsigned first = S::all(s.first);
 #pragma unroll
-    for (int g = 0; g < V / per; ++g) {
-      if (largest[g] != s.first) continue;
+    for (int g = eights - 1; g >= 0; --g) {
+      if (S::equal(largest[g], first) == 0) continue;
+      unsigned places = 0;  // bit e, or of a word's upper half bit e + 16, for element e
 #pragma unroll
-      for (int i = 0; i < at_once; ++i) {
-        const int k = g * per + i / S::n, e = i % S::n;
-        const int j = (first_vector + k * lanes) * S::n + e - row.shift;
-        if (S::get(v[k], e) == s.first) at = min(at, j);
+      for (int i = 0; i < words; ++i) {
+        const int w = g * words + i;
+        const unsigned of_word = S::per_word == 1 ? 1U << i : 0x20001U << 2 * i;
+        places |= S::equal(word_of(v[w / 4], w % 4), first) & of_word;
       }
+      at_eight = g;
+      at_element = __ffs(static_cast<int>(places | places >> 16)) - 1;
+      const int vector = first_vector + (g * at_once + at_element) / S::n * lanes;
+      at = vector * S::n + at_element % S::n - row.shift;
     }
   }
-  s.label = min_of_lanes(at, lanes);
+  s.label = min_of_group(at, lanes);
 
   if (at == s.label) {
-    own = none;
 #pragma unroll
-    for (int g = 0; g < V / per; ++g) {
-      if (largest[g] == s.first) {
-        largest[g] = none;
+    for (int g = 0; g < eights; ++g) {
+      if (g == at_eight) {
 #pragma unroll
-        for (int i = 0; i < at_once; ++i) {
-          const int k = g * per + i / S::n, e = i % S::n;
-          const int j = (first_vector + k * lanes) * S::n + e - row.shift;
-          if (j == at) S::set(v[k], e, none);
-          largest[g] = fmaxf(largest[g], S::get(v[k], e));
+        for (int i = 0; i < words; ++i) {
+          unsigned& word = word_of(v[(g * words + i) / 4], (g * words + i) % 4);
+          if (at_element / S::per_word == i) {
+            word = S::put(word, at_element % S::per_word, S::all(none));
+          }
         }
+        largest[g] = largest_of<S>(v, g);
       }
-      own = fmaxf(own, largest[g]);
+      own = g == 0 ? largest[0] : S::max(own, largest[g]);
     }
+    own_top = fmaxf(S::top(own), none);
   }
-  s.second = max_of_lanes(own, lanes);
+  s.second = max_of_group(own_top, lanes);
 
   const Kind kind(s.second);
   float t[4] = {0, 0, 0, 0}, u[4] = {0, 0, 0, 0};  // short chains: less rounding, less waiting
@@ -296,13 +358,13 @@ __device__ __forceinline__ Sums sums_of_piece(const Row<S>& row, int first_vecto
 #pragma unroll
     for (int e = 0; e < S::n; ++e) {
       float w, log_w;
-      kind.weigh(S::get(v[k], e), w, log_w);
+      kind.weigh(S::get(word_of(v[k], e / S::per_word), e % S::per_word), w, log_w);
       t[e % 4] += w;
       u[e % 4] = fmaf(w, log_w, u[e % 4]);
     }
   }
-  s.t = sum_of_lanes((t[0] + t[1]) + (t[2] + t[3]), lanes);
-  s.u = Kind::log_unit * sum_of_lanes((u[0] + u[1]) + (u[2] + u[3]), lanes);
+  s.t = sum_of_group((t[0] + t[1]) + (t[2] + t[3]), lanes);
+  s.u = Kind::log_unit * sum_of_group((u[0] + u[1]) + (u[2] + u[3]), lanes);
   return s;
 }
 
@@ -355,7 +417,7 @@ __device__ void write_row(const Sums& s, long long i, const Output& out) {
 template <class S, class Kind, int V>
 __device__ __forceinline__ void run(const typename S::Element* scores, long long rows, int cols,
                                     long long row_stride, int lanes, int rounds, int block_a_row,
-                                    const Output& out, long long* first_bad_row) {
+                                    const Output& out, unsigned long long* bad) {
   __shared__ Sums of_warps[warp_lanes];
   const int lane = static_cast<int>(threadIdx.x) % warp_lanes;
   const int warp = static_cast<int>(threadIdx.x) / warp_lanes;
@@ -367,16 +429,17 @@ __device__ __forceinline__ void run(const typename S::Element* scores, long long
   const long long first_row = unit * rounds * rows_at_once + group;
   const int piece = lanes * V;  // vectors
   const int pieces_before = block_a_row != 0 ? warp : 0, step = block_a_row != 0 ? n_warps : 1;
+  // The same number for all rows of a warp, because shuffles need all lanes.
+  const int most_shift = row_stride % S::n == 0 ? Row<S>::shift_of(scores) : S::n - 1;
+  const int pieces = ((cols + most_shift + S::n - 1) / S::n + piece - 1) / piece;
 
   Sums mine{};
   for (int round = 0; round < rounds; ++round) {
-    // Rows that are not there are short of elements, not of lanes: shuffles need them all.
+    // Rows that are not there are short of elements, not of lanes, which shuffles need.
     const long long i = first_row + static_cast<long long>(round) * rows_at_once;
     const Row<S> row(scores + (i < rows ? i : 0) * row_stride, i < rows ? cols : 0);
-    // The same number for all rows of a warp, again because of the shuffles.
-    const int vectors = (cols + (row_stride % S::n == 0 ? row.shift : S::n - 1) + S::n - 1) / S::n;
     Sums s{Kind::template none<S>, Kind::template none<S>, no_label, 0, 0};
-    for (int p = pieces_before; p < (vectors + piece - 1) / piece; p += step) {
+    for (int p = pieces_before; p < pieces; p += step) {
       const Sums next = sums_of_piece<S, Kind, V>(row, p * piece + lane_of_group, lanes);
       s = p == pieces_before ? next : merged<Kind>(s, next);
     }
@@ -398,21 +461,26 @@ __device__ __forceinline__ void run(const typename S::Element* scores, long long
   if (good) {
     write_row<Kind>(mine, i, out);
   } else {
-    atomicMin(first_bad_row, i);
+    atomicMax(bad, ~static_cast<unsigned long long>(i));  // the first row is the largest, 0 none
   }
 }
 
 }  // namespace
 }  // namespace mcal
 
+// Blocks that a multiprocessor holds at once, at the least: with too few it waits for memory, with
+// too many the registers do not hold a row.
+constexpr int resident_blocks(int vectors) { return vectors == 4 ? 4 : 3; }
+
+// values (3, value_stride): deficit, entropy and least confidence.
 #define MCAL_UNCERTAINTY(name, type, kind, vectors)                                           \
-  extern "C" __global__ void __launch_bounds__(256)                                           \
+  extern "C" __global__ void __launch_bounds__(256, resident_blocks(vectors))                 \
       name(const mcal::type::Element* scores, long long rows, int cols, long long row_stride, \
-           int lanes, int rounds, int block_a_row, long long* label, double* deficit,         \
-           double* entropy, double* least_confidence, long long* first_bad_row) {             \
+           int lanes, int rounds, int block_a_row, long long* label, double* values,          \
+           long long value_stride, unsigned long long* bad) {                                 \
     mcal::run<mcal::type, mcal::kind, vectors>(                                               \
         scores, rows, cols, row_stride, lanes, rounds, block_a_row,                           \
-        {label, deficit, entropy, least_confidence}, first_bad_row);                          \
+        {label, values, values + value_stride, values + 2 * value_stride}, bad);              \
   }
 
 MCAL_UNCERTAINTY(uncertainty_float32_logits_4, Float32, Logits, 4)

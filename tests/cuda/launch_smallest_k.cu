@@ -1,5 +1,3 @@
-#include <limits>
-
 #include "launches.hpp"
 #include "on_device.hpp"
 #include "smallest_k.cu"
@@ -22,6 +20,7 @@ struct Kernels;
     static constexpr auto count = &smallest_k_count_##name;           \
     static constexpr auto tally = &smallest_k_tally_##name;           \
     static constexpr auto gather = &smallest_k_gather_##name;         \
+    static constexpr auto all = &smallest_k_all_##name;               \
     static constexpr auto sort_few = &smallest_k_sort_few_##key_name; \
     static constexpr auto digits = &smallest_k_digits_##key_name;     \
     static constexpr auto scatter = &smallest_k_scatter_##key_name;   \
@@ -40,27 +39,30 @@ std::vector<long long> smallest_k(const std::vector<T>& host, long long k, bool 
   const auto n = static_cast<long long>(host.size());
   const int largest = largest_first ? 1 : 0;
   const Array<T> values(host);
-  const Array<State> state(std::vector<State>{{0, k, std::numeric_limits<long long>::max()}});
+  const Array<State> state(std::vector<State>(1));
   const Array<unsigned long long> digit_counts(std::vector<unsigned long long>(select_digits, 0));
-  for (int known = 8 * static_cast<int>(sizeof(T)); known > 0;) {
-    const int bits = known < 11 ? known : 11;
-    known -= bits;
-    launch(K::count, {3, threads}, values.data(), n, largest, known, bits, state.data(),
-           digit_counts.data());
-    launch(&smallest_k_narrow, {1, 1024}, digit_counts.data(), known, state.data());
-  }
-  first_nan = state.on_host()[0].first_nan;
-
   const auto taken = static_cast<std::size_t>(k);
   const Array<Key> keys(taken), other_keys(taken);
   const Array<long long> positions(taken), other_positions(taken);
   const long long n_warps = (n + cut.per_warp - 1) / cut.per_warp;
   const Array<long long> places(static_cast<std::size_t>(2 * n_warps)), totals(sort_digits);
-  launch(K::tally, {blocks_of(n_warps), threads}, values.data(), n, largest, state.data(),
-         cut.per_warp, n_warps, places.data());
-  launch(&smallest_k_scan, {2, threads}, places.data(), n_warps, totals.data());
-  launch(K::gather, {blocks_of(n_warps), threads}, values.data(), n, largest, state.data(),
-         cut.per_warp, n_warps, places.data(), keys.data(), positions.data());
+  if (k == n) {
+    launch(K::all, {3, threads}, values.data(), n, largest, state.data(), keys.data(),
+           positions.data());
+  } else {
+    for (int known = 8 * static_cast<int>(sizeof(T)); known > 0;) {
+      const int bits = known < 11 ? known : 11;
+      known -= bits;
+      launch(K::count, {3, threads}, values.data(), n, k, largest, known, bits, state.data(),
+             digit_counts.data());
+    }
+    launch(K::tally, {blocks_of(n_warps), threads}, values.data(), n, largest, state.data(),
+           cut.per_warp, n_warps, places.data());
+    launch(&smallest_k_scan, {2, threads}, places.data(), n_warps, totals.data());
+    launch(K::gather, {blocks_of(n_warps), threads}, values.data(), n, k, largest, state.data(),
+           cut.per_warp, n_warps, places.data(), keys.data(), positions.data());
+  }
+  first_nan = static_cast<long long>(~state.on_host()[0].nan & ~(1ULL << 63));
 
   if (k <= cut.few) {
     const auto shared_bytes = static_cast<std::size_t>(cut.few) * (sizeof(Key) + 4);

@@ -1,5 +1,3 @@
-#include <limits>
-
 #include "elements.hpp"
 #include "launches.hpp"
 #include "on_device.hpp"
@@ -17,7 +15,7 @@ std::vector<float> rounded_to(const std::vector<float>& values) {
 
 template <class Element>
 using Kernel = void (*)(const Element*, long long, int, long long, int, int, int, long long*,
-                        double*, double*, double*, long long*);
+                        double*, long long, unsigned long long*);
 
 template <class Element>
 UncertaintyResult run(Kernel<Element> kernel, const std::vector<float>& scores, long long rows,
@@ -25,17 +23,22 @@ UncertaintyResult run(Kernel<Element> kernel, const std::vector<float>& scores, 
   const auto n = static_cast<std::size_t>(rows);
   const Array<Element> given(elements_of<Element>(scores));
   const Array<long long> label(n);
-  const Array<double> deficit(n), entropy(n), least_confidence(n);
-  const Array<long long> bad(std::vector<long long>{std::numeric_limits<long long>::max()});
+  const Array<double> values(3 * n);
+  const Array<unsigned long long> bad(std::vector<unsigned long long>{0});
   constexpr int threads = 256;
   const long long rows_of_block =
       (cut.block_a_row ? 1 : threads / cut.lanes) * static_cast<long long>(cut.rounds);
   const auto grid = static_cast<unsigned>((rows + rows_of_block - 1) / rows_of_block);
   launch(kernel, {grid, threads}, given.data(), rows, cols, row_stride, cut.lanes, cut.rounds,
-         cut.block_a_row ? 1 : 0, label.data(), deficit.data(), entropy.data(),
-         least_confidence.data(), bad.data());
-  return {label.on_host(), deficit.on_host(), entropy.on_host(), least_confidence.on_host(),
-          bad.on_host()[0]};
+         cut.block_a_row ? 1 : 0, label.data(), values.data(), rows, bad.data());
+  const std::vector<double> all = values.on_host();
+  const auto deficit = all.begin(), entropy = deficit + rows, least_confidence = entropy + rows;
+  const auto first_bad_row = static_cast<long long>(~bad.on_host()[0] & ~(1ULL << 63));
+  return {label.on_host(),
+          {deficit, entropy},
+          {entropy, least_confidence},
+          {least_confidence, all.end()},
+          first_bad_row};
 }
 
 }  // namespace

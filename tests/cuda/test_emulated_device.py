@@ -43,6 +43,26 @@ extern "C" __global__ void halves(const __half* x, const __nv_bfloat16* y, float
   sums[threadIdx.x] = __half2float(x[threadIdx.x]) + __bfloat162float(y[threadIdx.x]);
 }
 
+extern "C" __global__ void ends(const int* x, const unsigned* y, int* of_x, unsigned* of_y) {
+  const unsigned t = threadIdx.x, half = t < 16 ? 0x0000ffffu : 0xffff0000u;
+  const int low = __reduce_min_sync(half, x[t]), high = __reduce_max_sync(half, x[t]);
+  const unsigned least = __reduce_min_sync(half, y[t]), most = __reduce_max_sync(half, y[t]);
+  of_x[t] = t % 2 == 0 ? low : high;
+  of_y[t] = t % 2 == 0 ? least : most;
+}
+
+extern "C" __global__ void pairs(const __half* x, const __nv_bfloat16* y, __half* larger_x,
+                                 __nv_bfloat16* larger_y, unsigned* equal) {
+  const __half2 a = {x[0], x[1]}, b = {x[2], x[3]}, c = __hmax2(a, b);
+  const __nv_bfloat162 d = {y[0], y[1]}, e = {y[2], y[3]}, f = __hmax2(d, e);
+  larger_x[0] = c.x;
+  larger_x[1] = c.y;
+  larger_y[0] = f.x;
+  larger_y[1] = f.y;
+  equal[0] = __heq2_mask(a, b);
+  equal[1] = __heq2_mask(d, e);
+}
+
 extern "C" __global__ void reverse(int* x, int with_barrier) {
   int* kept = reinterpret_cast<int*>(dynamic_shared);
   kept[threadIdx.x] = x[threadIdx.x];
@@ -127,6 +147,41 @@ def test_the_largest_of_the_lanes_in_a_mask(device: EmulatedDevice) -> None:
     found = device.xp.empty(64, np.uint32)
     device.launch("largest", 1, 64, (x, found))
     np.testing.assert_array_equal(found, np.repeat(x.reshape(4, 16).max(axis=1), 16))
+
+
+def test_reductions_of_part_of_a_warp(device: EmulatedDevice) -> None:
+    x = np.random.default_rng(0).integers(-(2**31), 2**31, 32).astype(np.int32)
+    y = x.view(np.uint32)
+    of_x, of_y = np.empty_like(x), np.empty_like(y)
+    device.launch("ends", 1, 32, (x, y, of_x, of_y))
+    for given, found in ((x, of_x), (y, of_y)):
+        for half in (slice(16), slice(16, 32)):
+            assert set(found[half][::2]) == {given[half].min()}
+            assert set(found[half][1::2]) == {given[half].max()}
+
+
+@pytest.mark.parametrize(
+    ("numbers", "larger", "equal"),
+    [
+        ([1, -2, 3, -4], [3, -2], 0),
+        ([5, -1, 5, 0], [5, 0], 0xFFFF),
+        ([-0.0, 0.0, 0.0, -0.0], [0.0, 0.0], 0xFFFFFFFF),
+        ([np.nan, 2, -7, np.nan], [-7, 2], 0),
+        ([np.nan, -np.inf, np.nan, -np.inf], [np.nan, -np.inf], 0xFFFF0000),
+    ],
+)
+def test_pairs_are_compared(
+    device: EmulatedDevice, numbers: list[float], larger: list[float], equal: int
+) -> None:
+    x = np.array(numbers, np.float16)
+    y = (np.array(numbers, np.float32).view(np.uint32) >> 16).astype(np.uint16)
+    of_x, of_y, found = np.empty(2, np.float16), np.empty(2, np.uint16), np.empty(2, np.uint32)
+    device.launch("pairs", 1, 1, (x, y, of_x, of_y, found))
+    of_y_as_float = (of_y.astype(np.uint32) << 16).view(np.float32)
+    for values in (of_x, of_y_as_float):
+        np.testing.assert_array_equal(values, np.array(larger, values.dtype))
+        assert not np.signbit(values[np.array(larger) == 0]).any()
+    assert found.tolist() == [equal, equal]
 
 
 def test_a_missing_barrier_gives_wrong_answers(device: EmulatedDevice) -> None:

@@ -102,8 +102,10 @@ class Foreign:
                 return device.xp.asarray(result)
         torch = sys.modules["torch"]
         if not on_host:
-            on_cuda = torch.from_dlpack(result)
-            return on_cuda.cpu() if self.ordinal is None else on_cuda
+            if self.ordinal is None:
+                return torch.from_dlpack(result).cpu()
+            # Made on the caller's stream, so that no stream has to wait (-1) for another.
+            return torch.from_dlpack(result.__dlpack__(stream=-1))
         place = "cpu" if self.ordinal is None else f"cuda:{self.ordinal}"
         return torch.from_numpy(result).to(place)
 

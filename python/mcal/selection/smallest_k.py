@@ -66,6 +66,7 @@ def _select(values: npt.NDArray[Any], k: int, engine: Engine, *, largest: bool) 
         positions = array.in_kind(select(array.on_host(), k))
         return positions
     with array.on_device() as device:
-        found = _cuda.smallest_k(device, array.uploaded(device), k, largest=largest)
-        positions = array.in_kind(found)
+        started, check = _cuda.start(device, array.uploaded(device), k, largest=largest)
+        positions = array.in_kind(started)  # while the device works
+        check()
     return positions

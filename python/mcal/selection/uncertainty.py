@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy.typing as npt
 
 from .. import _core
-from ..cuda import Engine, Foreign, open_array
+from ..cuda import Engine, open_array
 from ..types import FloatArray, IndexArray, ScoreKind
 from ._cuda import uncertainty as _cuda
 
@@ -61,8 +61,9 @@ def uncertainty(
     -------
     Uncertainty
         Four arrays of shape (N,), of the caller's kind and on its device: int64 labels and float64
-        values. Equal scores: the lowest class is the label. The entropy takes 0 ln 0 as 0 and is
-        not divided by ln C.
+        values; computed on CUDA the three of values are rows of one array, which lives as long as
+        any of them. Equal scores: the lowest class is the label. The entropy takes 0 ln 0 as 0 and
+        is not divided by ln C.
 
     Raises
     ------
@@ -79,17 +80,19 @@ def uncertainty(
     Source: algorithm.md sections 2 and 6; formulas in cpp/include/mcal/uncertainty.hpp.
     """
     array = open_array(scores, "scores")
-    chosen = array.choose(engine)
-    if chosen == "cpu":
-        return Uncertainty(*_in_kind(array, _core.uncertainty(array.on_host(), kind)), chosen)
+    if array.choose(engine) == "cpu":
+        label, *values = map(array.in_kind, _core.uncertainty(array.on_host(), kind))
+        return _named(label, values, "cpu")
     with array.on_device() as device:
-        results = _cuda.uncertainty(device, array.uploaded(device), array.dtype, kind)
-        return Uncertainty(*_in_kind(array, results), chosen)
+        started, check = _cuda.start(device, array.uploaded(device), array.dtype, kind)
+        label, rows = map(array.in_kind, started)  # while the device works
+        check()
+    return _named(label, rows, "cuda")
 
 
-def _in_kind(array: Foreign, results: tuple[Any, Any, Any, Any]) -> tuple[Any, Any, Any, Any]:
-    label, deficit, entropy, least_confidence = map(array.in_kind, results)
-    return label, deficit, entropy, least_confidence
+def _named(label: Any, values: Any, engine: Literal["cpu", "cuda"]) -> Uncertainty:
+    deficit, entropy, least_confidence = values
+    return Uncertainty(label, deficit, entropy, least_confidence, engine)
 
 
 def margin(

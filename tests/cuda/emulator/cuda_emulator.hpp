@@ -137,9 +137,26 @@ unsigned __match_any_sync(unsigned mask, T value, EMULATOR_SITE) {
   return static_cast<unsigned>(
       emulator::warp(emulator::WarpOp::match, mask, emulator::bits_of(value), 0, 32, site));
 }
-inline unsigned __reduce_max_sync(unsigned mask, unsigned value, EMULATOR_SITE) {
-  return static_cast<unsigned>(emulator::warp(emulator::WarpOp::max, mask, value, 0, 32, site));
+
+namespace emulator {
+// Signed numbers are ordered as unsigned ones are once their sign is turned.
+template <class T>
+T reduce(WarpOp op, unsigned mask, T value, Site site) {
+  static_assert(sizeof(T) == 4);
+  constexpr unsigned sign = std::is_signed_v<T> ? 0x80000000U : 0;
+  return value_of<T>(warp(op, mask, bits_of(value) ^ sign, 0, 32, site) ^ sign);
 }
+}  // namespace emulator
+#define EMULATOR_REDUCE(type)                                               \
+  inline type __reduce_max_sync(unsigned mask, type value, EMULATOR_SITE) { \
+    return emulator::reduce(emulator::WarpOp::max, mask, value, site);      \
+  }                                                                         \
+  inline type __reduce_min_sync(unsigned mask, type value, EMULATOR_SITE) { \
+    return emulator::reduce(emulator::WarpOp::min, mask, value, site);      \
+  }
+EMULATOR_REDUCE(int)
+EMULATOR_REDUCE(unsigned)
+#undef EMULATOR_REDUCE
 
 inline void __threadfence() { emulator::maybe_yield(); }
 inline void __threadfence_block() { emulator::maybe_yield(); }

@@ -355,12 +355,15 @@ class Scheduler {
         }
         return same;
       }
-      case WarpOp::max: {
-        std::uint64_t largest = 0;
+      case WarpOp::max:
+      case WarpOp::min: {
+        std::uint64_t best = me.value;
         for (unsigned j = 0; j < warp_size; ++j) {
-          if ((me.mask >> j & 1) != 0) largest = std::max(largest, lanes[j].value);
+          if ((me.mask >> j & 1) == 0) continue;
+          best = me.warp_op == WarpOp::max ? std::max(best, lanes[j].value)
+                                           : std::min(best, lanes[j].value);
         }
-        return largest;
+        return best;
       }
       case WarpOp::shuffle:
         from = begin + me.parameter;

@@ -42,7 +42,7 @@ struct Site {
   int line;
 };
 
-enum class WarpOp { sync, shuffle, shuffle_up, shuffle_down, shuffle_xor, ballot, match, max };
+enum class WarpOp { sync, shuffle, shuffle_up, shuffle_down, shuffle_xor, ballot, match, max, min };
 
 // Called by threads.
 enum class BarrierOp { none, any, all, count };

@@ -221,6 +221,19 @@ def test_two_byte_scores_are_checked(device: EmulatedDevice, dtype: str, value: 
             uncertainty(device, given, dtype, "logits")
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("cols", [4, 64, 1000, 5000])
+def test_neighbours_that_are_all_nan(device: EmulatedDevice, cols: int, dtype: str) -> None:
+    x, _ = rounded(made(3, cols, "logits"), dtype)
+    nan = 0x7FC0 if dtype == "bfloat16" else np.nan
+    for start in (0, cols // 2 // 8 * 8):
+        given = x.copy()
+        given[1, start : start + 8] = nan
+        given[2] = nan
+        with pytest.raises(ValueError, match=f"found nan in row 1, class {start}"):
+            uncertainty(device, given, dtype, "logits")
+
+
 @pytest.mark.parametrize("shape", [(0, 10), (3, 1), (0, 0)])
 def test_shapes_without_an_answer(device: EmulatedDevice, shape: tuple[int, int]) -> None:
     with pytest.raises(ValueError, match="scores: expected"):

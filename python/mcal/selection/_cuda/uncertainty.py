@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ...types import ScoreKind
 from .device import Device
 
-__all__ = ["uncertainty"]
+__all__ = ["start", "uncertainty"]
 
 THREADS = 256
 WARP = 32
@@ -19,7 +21,6 @@ VECTOR_BYTES = 16
 # Rows that few warps could share are given to whole blocks from this many pieces on.
 PIECES_FOR_A_BLOCK = 4
 WARPS_PER_MULTIPROCESSOR = 32
-NO_ROW = np.iinfo(np.int64).max
 MOST_CLASSES = 1 << 30  # numbered by 32 bits in the kernel
 # A copy of scores whose rows are not contiguous is made for so many bytes of rows at a time.
 COPIED_BYTES = 1 << 28
@@ -40,7 +41,21 @@ class _Plan:
 def uncertainty(
     device: Device, scores: Any, dtype: str, kind: ScoreKind
 ) -> tuple[Any, Any, Any, Any]:
-    """What ``mcal.uncertainty`` returns, as arrays of the device.
+    """What ``mcal.uncertainty`` returns, as arrays of the device."""
+    (label, values), check = start(device, scores, dtype, kind)
+    check()
+    deficit, entropy, least_confidence = values
+    return label, deficit, entropy, least_confidence
+
+
+def start(
+    device: Device, scores: Any, dtype: str, kind: ScoreKind
+) -> tuple[tuple[Any, Any], Callable[[], None]]:
+    """Start the work: the arrays that will hold the results, and what waits for them.
+
+    The arrays are label, int64 (N,), and deficit, entropy and least confidence, float64 (3, N).
+    Nothing in them counts before the returned function has been called: it raises ``ValueError``
+    for the first bad row.
 
     ``scores`` (N, C) is an array of ``device.xp`` with any strides; its elements are what ``dtype``
     says, "float32", "float16" or, in a ``uint16`` array, "bfloat16". The numbers are within 4e-6 of
@@ -50,24 +65,27 @@ def uncertainty(
     _check(scores, dtype, kind)
     rows, cols = scores.shape
     xp = device.xp
-    out = (
-        xp.empty(rows, np.int64),
-        xp.empty(rows, np.float64),
-        xp.empty(rows, np.float64),
-        xp.empty(rows, np.float64),
-    )
-    first_bad_row = xp.full(1, NO_ROW, np.int64)
+    label, values = xp.empty(rows, np.int64), xp.empty((3, rows), np.float64)
     size = scores.dtype.itemsize
     contiguous_rows = scores.strides[1] == size and scores.strides[0] % size == 0
     at_once = rows if contiguous_rows else max(1, COPIED_BYTES // (cols * size))
-    for start in range(0, rows, at_once):
-        part = slice(start, min(start + at_once, rows))
-        taken = scores[part] if contiguous_rows else xp.ascontiguousarray(scores[part])
-        _launch(device, taken, dtype, kind, [o[part] for o in out], first_bad_row)
-        bad = int(first_bad_row[0])
-        if bad != NO_ROW:
-            raise ValueError(_complaint(taken[bad], dtype, kind, start + bad))
-    return out
+    starts = range(0, rows, at_once)
+    bad = xp.zeros(len(starts), np.uint64)  # ~ of a part's first bad row, 0 if there is none
+    if contiguous_rows:
+        _launch(device, scores, dtype, kind, label, values, bad)
+    else:
+        for number, begin in enumerate(starts):
+            part = slice(begin, begin + at_once)
+            copied = xp.ascontiguousarray(scores[part])
+            _launch(device, copied, dtype, kind, label[part], values[:, part], bad[number:])
+
+    def check() -> None:
+        found = device.download(bad)
+        for number in np.flatnonzero(found)[:1]:
+            i = starts[number] + int(~found[number])
+            raise ValueError(_complaint(device.download(scores[i]), dtype, kind, i))
+
+    return (label, values), check
 
 
 def _check(scores: Any, dtype: str, kind: str) -> None:
@@ -83,7 +101,7 @@ def _check(scores: Any, dtype: str, kind: str) -> None:
 
 
 def _launch(
-    device: Device, scores: Any, dtype: str, kind: ScoreKind, out: list[Any], first_bad_row: Any
+    device: Device, scores: Any, dtype: str, kind: ScoreKind, label: Any, values: Any, bad: Any
 ) -> None:
     rows, cols = scores.shape
     size = scores.dtype.itemsize
@@ -101,8 +119,10 @@ def _launch(
             np.int32(plan.lanes),
             np.int32(plan.rounds),
             np.int32(plan.block_a_row),
-            *out,
-            first_bad_row,
+            label,
+            values,
+            np.int64(values.strides[0] // 8),
+            bad,
         ),
     )
 
@@ -128,9 +148,8 @@ def _power_of_two(n: int) -> int:
     return 1 << (n - 1).bit_length()
 
 
-def _complaint(row: Any, dtype: str, kind: ScoreKind, i: int) -> str:
+def _complaint(host: npt.NDArray[Any], dtype: str, kind: ScoreKind, i: int) -> str:
     """The words of ``cpp/src/uncertainty.cpp`` about row i."""
-    host = np.array(row.tolist(), row.dtype)
     if dtype == "bfloat16":
         host = (host.astype(np.uint32) << 16).view(np.float32)
     values = host.astype(np.float64)
