@@ -470,11 +470,12 @@ __device__ __forceinline__ void run(const typename S::Element* scores, long long
 
 // Blocks that a multiprocessor holds at once, at the least: with too few it waits for memory, with
 // too many the registers do not hold a row.
-constexpr int resident_blocks(int vectors) { return vectors == 4 ? 4 : 3; }
+template <int vectors>
+constexpr int resident_blocks = vectors == 4 ? 4 : 3;
 
 // values (3, value_stride): deficit, entropy and least confidence.
 #define MCAL_UNCERTAINTY(name, type, kind, vectors)                                           \
-  extern "C" __global__ void __launch_bounds__(256, resident_blocks(vectors))                 \
+  extern "C" __global__ void __launch_bounds__(256, resident_blocks<vectors>)                 \
       name(const mcal::type::Element* scores, long long rows, int cols, long long row_stride, \
            int lanes, int rounds, int block_a_row, long long* label, double* values,          \
            long long value_stride, unsigned long long* bad) {                                 \

@@ -140,6 +140,12 @@ def test_extreme_logits(device: EmulatedDevice, cols: int) -> None:
     check(device, np.clip(x, -65504, 65504), "float16", "logits")
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_logits_below_zero(device: EmulatedDevice, dtype: str) -> None:
+    for cols in (5, 300, 1000):
+        check(device, made(3, cols, "logits") - 30, dtype, "logits")
+
+
 def test_rising_and_falling_rows_rescale_at_every_piece(device: EmulatedDevice) -> None:
     rising = np.linspace(0, 9, 20_001)[None]
     for x in [rising, rising[:, ::-1], 100 * rising]:
