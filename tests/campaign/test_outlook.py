@@ -33,7 +33,7 @@ def replicas(cost: Any = COST) -> PlanReplicas:
     )  # fmt: skip
 
 
-def outlook(cost: Any = COST, labels: Any = (0, 0, 0, 0), n_free: int = 0) -> Outlook:
+def outlook(cost: Any = COST, labels: Any = ((0, 0, 0, 0),), n_free: int = 0) -> Outlook:
     return look_out(
         replicas(cost), np.asarray(labels, float), n_free=n_free, training=TRAINING, saved_usd=0.04
     )
@@ -59,7 +59,7 @@ def test_totals_are_each_replica_s_own_best() -> None:
 
 
 def test_an_audit_makes_every_total_dearer_but_never_than_what_needs_none() -> None:
-    found = outlook(labels=(500, 500, 250, 250), n_free=600)
+    found = outlook(labels=[(500, 500, 250, 250)], n_free=600)
     # Stopping: $20 more each, but never above $400 - 600 labels = $376, where it was not already.
     assert found.stop_cost_usd == pytest.approx((320.0 + 340.0 + 390.0) / 3)
     # To 300: $4 for one more training and $10 more, but not above $376 + $9 for the walk.
@@ -67,6 +67,11 @@ def test_an_audit_makes_every_total_dearer_but_never_than_what_needs_none() -> N
     assert found.go_on_cost_usd == pytest.approx(
         (214.0 + 344.0 + max(395.0, min(405.0, 376.0 + walk))) / 3
     )
+
+
+def test_the_luck_of_the_draw_is_dealt_to_the_replicas_in_turn() -> None:
+    found = outlook(labels=[(100, 0, 0, 0), (-100, 0, 0, 0)])
+    assert found.stop_cost_usd == pytest.approx((304.0 + 316.0 + 394.0) / 3)
 
 
 def test_the_probability_that_machine_labels_pay() -> None:

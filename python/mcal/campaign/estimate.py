@@ -176,7 +176,7 @@ def _outlook(
         training=training,
         batch_min=smallest_batch(n_pool, settings),
     )
-    labels, n_free = np.zeros(knots.size), 0
+    labels, n_free = np.zeros((1, knots.size)), 0
     if settings.is_audited:
         labels = audit_labels(
             fits, knots, n_test, n_withheld=n_withheld, n_pool=n_pool, settings=settings

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..certificate import plan_audit
+from ..certificate import likely_machine_labels, plan_audit
 from ..fitting import CurveFits
 from ..planning import Plan
 from ..settings import Settings
@@ -17,13 +17,14 @@ __all__ = ["audit_labels", "expected_audit", "with_audit"]
 N_AUDITS = 6  # training sizes an audit is planned for: a few milliseconds each
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ExpectedAudit:
     """What an audit is expected to leave to the machine."""
 
     n_machine: int
     error: float  # wrong machine labels / n_pool
     n_perfect: int  # what a cut that knows the curve would leave
+    by_luck: FloatArray  # (J,) machine labels at equally likely draws, rising
 
 
 def with_audit(
@@ -65,7 +66,7 @@ def with_audit(
         )
 
     saved_usd = settings.prices.price_per_label - settings.prices.machine_fee
-    stop = audit(n_train) if plan.stop_n_machine else ExpectedAudit(0, 0.0, 0)
+    stop = audit(n_train) if plan.stop_n_machine else ExpectedAudit(0, 0.0, 0, np.zeros(1))
     moved_usd = saved_usd * (plan.stop_n_machine - stop.n_machine)
     stop_usd = plan.stop_cost_usd + moved_usd
     plan = replace(
@@ -108,10 +109,11 @@ def audit_labels(
     n_pool: int,
     settings: Settings,
 ) -> FloatArray:
-    """What an audit leaves to people beyond a perfect cut, (K,) labels at each training size.
+    """What an audit leaves to people beyond a perfect cut, (J, K) labels at each training size.
 
-    The difference between the machine labels of a cut that knows the curve and those expected of
-    an audit, on the fitted curve; planned at ``N_AUDITS`` sizes and interpolated over log |B|.
+    The difference between the machine labels of a cut that knows the curve and those of an audit,
+    on the fitted curve, at J equally likely draws from unlucky to lucky, where it may be negative;
+    planned at ``N_AUDITS`` sizes and interpolated over log |B|.
 
     Parameters
     ----------
@@ -131,8 +133,8 @@ def audit_labels(
             n_test=n_test,
             settings=settings,
         )
-        extra.append(max(0, found.n_perfect - found.n_machine))
-    return np.interp(np.log(n_knots), np.log(sizes), extra)
+        extra.append(found.n_perfect - found.by_luck)
+    return np.array([np.interp(np.log(n_knots), np.log(sizes), row) for row in np.transpose(extra)])
 
 
 def expected_audit(
@@ -174,4 +176,7 @@ def expected_audit(
     ranks = n_left * np.arange(101) // 100  # as coarse as the shares that replicas choose from
     allowed = settings.target_error * (n_pool if settings.target == "set" else ranks)
     n_perfect = int(ranks[np.flatnonzero(np.interp(ranks, edges, above) <= allowed)[-1]])
-    return ExpectedAudit(n_machine, error_machine, n_perfect)
+    by_luck = likely_machine_labels(plan, edges, rates)
+    if plan.tolerated is None:
+        by_luck = np.full(by_luck.shape, float(n_machine))
+    return ExpectedAudit(n_machine, error_machine, n_perfect, by_luck)

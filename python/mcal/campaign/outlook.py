@@ -100,9 +100,9 @@ def look_out(
     ----------
     replicas : PlanReplicas
         Their totals know no audit: the machine labels down to where the curve says.
-    audit_labels : (K,) float64
+    audit_labels : (J, K) float64
         At each knot of the curves, what people label more because of an audit, those below its
-        cut included; 0 where there is none.
+        cut included, at J equally likely draws; 0 where there is none. Replicas take them in turn.
     n_free : int
         Machine labels that need no audit: no replica gets fewer because of one.
     training : TrainingCost
@@ -116,7 +116,8 @@ def look_out(
     leap = np.array([training.path(now, n, int(n > now)) for n in knots.tolist()])
     without_usd = replicas.human_only_cost_usd + walk - saved_usd * n_free
     bare = replicas.knot_cost_usd - leap + walk
-    cost_usd = np.minimum(bare + saved_usd * audit_labels, np.maximum(bare, without_usd))
+    audit_usd = saved_usd * audit_labels[np.arange(len(bare)) % len(audit_labels)]
+    cost_usd = np.minimum(bare + audit_usd, np.maximum(bare, without_usd))
     best = np.nanargmin(cost_usd, axis=1)
     total_usd = np.minimum(cost_usd[np.arange(best.size), best], replicas.human_only_cost_usd)
     mean_usd = cost_usd.mean(axis=0)  # NaN where any is

@@ -16,7 +16,7 @@ confident first. Nothing in this room depends on how the ranking, or the model, 
 from .audit import Certificate, certify, machine_positions
 from .bounds import allowed_errors, promised_error, split_confidence
 from .classes import ClassReport, class_report
-from .plan import AuditPlan, audit_order, plan_audit
+from .plan import AuditPlan, audit_order, likely_machine_labels, plan_audit
 
 __all__ = [
     "AuditPlan",
@@ -26,6 +26,7 @@ __all__ = [
     "audit_order",
     "certify",
     "class_report",
+    "likely_machine_labels",
     "machine_positions",
     "plan_audit",
     "promised_error",

@@ -12,11 +12,15 @@ from .. import _core
 from ..types import FloatArray, IndexArray
 from .bounds import allowed_errors, as_risk, as_share, as_target
 
-__all__ = ["AuditPlan", "audit_order", "plan_audit"]
+__all__ = ["AuditPlan", "audit_order", "likely_machine_labels", "plan_audit"]
 
 LUCK = 0.7
 """Expected audited errors above the planned cut, less the k tolerated: the median of where the
-(k + 1)-th falls is k + 0.7 (the median of a gamma law is a third below its shape)."""
+(k + 1)-th falls is k + 0.7 (the median of a gamma law is a third below its shape). For "machine";
+for "set" the whole law is taken, at these equally likely places:"""
+
+DEVIATES = np.array([-1.3830, -0.6745, -0.2104, 0.2104, 0.6745, 1.3830])
+"""The normal law at 1/12, 3/12, ... 11/12."""
 
 
 N_RANKS = 128
@@ -48,6 +52,8 @@ class AuditPlan:
     expected_cut: int
     expected_machine: int
     expected_human: float
+    tolerated: int | None = None
+    """k: the cut is at the next audited error; None where nothing is audited, or for "machine"."""
 
     def draw(self, seed: int) -> IndexArray:
         """The ranks to audit, rising. Record the seed before, and the ranks before any label."""
@@ -67,6 +73,17 @@ class _Curve:
     def above(self, ranks: FloatArray) -> FloatArray:
         """Errors expected above each rank."""
         return np.interp(ranks, self.edges, self.errors)
+
+    def smoothed(self, n_test: int) -> _Curve:
+        """With half a wrong test item more, likelier to stand where the machine is less sure.
+
+        None wrong among n says that about one in 2 n is wrong, not that none is.
+        """
+        n_ranked = self.edges[-1]
+        unseen = 0.5 * n_ranked / n_test * (self.edges / max(1.0, n_ranked)) ** 2
+        rate = np.minimum(np.diff(self.errors + unseen) / np.diff(self.edges), 1.0)
+        errors = np.concatenate([[0.0], np.cumsum(rate * np.diff(self.edges))])
+        return _Curve(self.edges, rate, errors)
 
     def deepest(self, errors: float) -> float:
         """The last rank with at most so many errors expected above it."""
@@ -124,10 +141,13 @@ def plan_audit(
     With P the ranked items, c_i the errors expected above rank i, E those allowed and e the rate
     where c reaches E (at rank K): the frame is ``M = min(|P|, K + sqrt(E |P| / n_test) / e)``, one
     standard error of the expectation deeper. For each k, n_k is the fewest draws for which at most
-    k audited errors prove E; the cut is expected where ``c_i n_k / M = k + 0.7``, and the k with
-    the fewest labels wins (every k to 40, then steps of 5 %). Prices play no part: every item not
-    labelled by the machine costs the same. The first E items need no audit, so that people expect
-    to label ``|P| - E`` at most.
+    k audited errors prove E, and the k for which people are expected to label the fewest wins
+    (every k to 40, then steps of 5 %). The expectation is over what is not known: the cut is where
+    the (k + 1)-th audited error falls, ``c_i n_k / M = g``, g from a gamma law of shape k + 1; and
+    c itself is measured on ``m = c_K n_test / |P|`` wrong test items, so that it is multiplied by
+    h / m, h from a gamma law of shape m + 1. Half a wrong item is added to what T has shown. Prices
+    play no part: every item not labelled by the machine costs the same. The first E items need no
+    audit, so that people expect to label ``|P| - E`` at most.
 
     For "machine" the draws are on a grid instead, and so are the ranks; the audited errors
     tolerated at each are taken from the normal law; the start is the rank likeliest to
@@ -141,7 +161,32 @@ def plan_audit(
     target_error, risk = as_share(target_error), as_risk(confidence)
     if as_target(target) == "machine":
         return _plan_machine(curve, n_test, target_error, risk)
-    return _plan_set(curve, n_test, allowed_errors(n_pool, target_error), risk)
+    allowed = allowed_errors(n_pool, target_error)
+    return _plan_set(curve.smoothed(n_test), n_test, allowed, risk)
+
+
+def likely_machine_labels(
+    plan: AuditPlan, bin_edges: npt.ArrayLike, bin_error: npt.ArrayLike
+) -> FloatArray:
+    """Machine labels that an audit leads to when the expectation is right and luck alone decides.
+
+    Parameters
+    ----------
+    plan : AuditPlan
+    bin_edges, bin_error : arrays
+        As ``plan_audit`` takes them.
+
+    Returns
+    -------
+    (J,) float64
+        Equally likely numbers, rising; all ``plan.expected_machine`` where no audit is drawn, and
+        for "machine".
+    """
+    curve = _curve(bin_edges, bin_error)
+    if plan.tolerated is None:
+        return np.full(DEVIATES.size, float(plan.expected_machine))
+    cuts = _cuts(curve, plan.tolerated, plan.n_audit, plan.frame, 1.0)[:, 0]
+    return cuts * (1.0 - plan.n_audit / plan.frame)
 
 
 def audit_order(deficit: npt.ArrayLike, *, seed: int) -> IndexArray:
@@ -176,18 +221,41 @@ def _plan_set(curve: _Curve, n_test: int, allowed: int, risk: float) -> AuditPla
     n_ranked = int(curve.edges[-1])
     free = min(allowed, n_ranked)
     best = AuditPlan(n_ranked, 0, None, free, free, float(n_ranked - free))
-    frame = _frame(curve, curve.deepest(allowed), allowed, n_test)
+    deepest = curve.deepest(allowed)
+    frame = _frame(curve, deepest, allowed, n_test)
+    doubt = _doubt(curve, deepest, n_test)
     k = 0
     while allowed + 1 + k <= frame:
         n_audit = _core.fewest_draws(k, frame, allowed + 1 + k, risk)
         if n_ranked - frame + n_audit >= best.expected_human:
             break  # and so it is for every larger k
-        cut = math.ceil(min(frame, curve.deepest((k + LUCK) * frame / n_audit)))
+        cut = math.ceil(_cuts(curve, k, n_audit, frame, doubt).mean())
         machine = cut - cut * n_audit / frame
         if n_ranked - machine < best.expected_human:
-            best = AuditPlan(frame, n_audit, None, cut, round(machine), n_ranked - machine)
+            human = n_ranked - machine
+            best = AuditPlan(frame, n_audit, None, cut, round(machine), human, k)
         k = max(k + 1, k * 21 // 20)
     return best
+
+
+def _cuts(curve: _Curve, k: int, n_audit: int, frame: int, doubt: FloatArray | float) -> FloatArray:
+    """Equally likely ranks of the (k + 1)-th audited error, for each factor of the curve."""
+    errors = np.outer(_gamma(k + 1.0), 1.0 / np.atleast_1d(doubt)) * frame / n_audit
+    cuts: FloatArray = np.minimum(frame, np.interp(errors, curve.errors, curve.edges))
+    return cuts
+
+
+def _doubt(curve: _Curve, rank: float, n_test: int) -> FloatArray:
+    """Equally likely factors of the errors above a rank, given the wrong test items there."""
+    n_wrong = float(curve.above(np.array([rank]))[0]) * n_test / max(1.0, curve.edges[-1])
+    return _gamma(n_wrong + 1.0) / n_wrong if n_wrong else np.ones(1)
+
+
+def _gamma(shape: float) -> FloatArray:
+    """Equally likely values of a gamma law of scale 1 (Wilson and Hilferty)."""
+    root = 1.0 - 1.0 / (9.0 * shape) + DEVIATES / (3.0 * math.sqrt(shape))
+    values: FloatArray = shape * np.maximum(root, 0.05) ** 3
+    return values
 
 
 def _plan_machine(curve: _Curve, n_test: int, target_error: float, risk: float) -> AuditPlan:
