@@ -8,7 +8,7 @@ import pytest
 
 from mcal.certificate import plan_audit
 from mcal.settings import CertificateSettings, PlanSettings, Settings
-from mcal.simulation import POLICIES, Curve, Model, World, open_policies
+from mcal.simulation import POLICIES, QUICK, Curve, Model, World, open_policies
 from mcal.simulation.policies.ground_truth import GroundTruth
 from mcal.simulation.policies.mcal import Mcal
 from mcal.simulation.policies.naive import NaiveAl, OracleAl
@@ -17,7 +17,7 @@ from mcal.simulation.policies.pac_labels import PacLabels, _tolerated
 
 N = 2_000
 WORLD = World("w", N, 10, Curve("power", ((20, 0.35), (400, 0.08))), train_fixed_s=12.0)
-SETTINGS = Settings()
+SETTINGS = Settings(plan=QUICK)
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Ladder:
 
 def run(policy: str, pool: Any = None, **settings: Any) -> Any:
     drawn = WORLD.draw(3) if pool is None else pool
-    return POLICIES[policy].run(drawn, Settings(**settings), 11)
+    return POLICIES[policy].run(drawn, Settings(**{"plan": QUICK} | settings), 11)
 
 
 def test_people_label_everything() -> None:
@@ -145,7 +145,7 @@ def test_mcal_s_audit_is_the_planned_one() -> None:
             deficit = (np.arange(N) + 0.5) / N
             return Model(n_train, deficit, np.zeros(N, dtype=bool), 0.0)
 
-    o = Mcal().run(Perfect(), Settings(plan=PlanSettings(test_size=50)), 11)
+    o = Mcal().run(Perfect(), Settings(plan=PlanSettings(test_size=50, replicas=50)), 11)
     n_left = N - 50 - o.n_train
     plan = plan_audit([0, n_left], [0.0], n_pool=N, n_test=50, target_error=0.05)
     assert o.n_audit == plan.n_audit

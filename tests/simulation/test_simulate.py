@@ -7,7 +7,16 @@ import pytest
 from scipy import stats
 
 from mcal.settings import PriceSettings, Settings
-from mcal.simulation import POLICIES, WORLDS, Curve, Outcome, SimulationResult, World, simulate
+from mcal.simulation import (
+    POLICIES,
+    QUICK,
+    WORLDS,
+    Curve,
+    Outcome,
+    SimulationResult,
+    World,
+    simulate,
+)
 
 TINY = World(
     "tiny",
@@ -17,7 +26,7 @@ TINY = World(
     train_fixed_s=30.0,
     train_s_per_item=0.5,
 )
-SETTINGS = Settings(prices=PriceSettings(price_per_label=0.07, machine_fee=0.003))
+SETTINGS = Settings(plan=QUICK, prices=PriceSettings(price_per_label=0.07, machine_fee=0.003))
 
 
 @pytest.fixture(scope="module")
@@ -76,14 +85,15 @@ def test_progress_ends_with_everything_done() -> None:
 
 @pytest.mark.parametrize(("target", "n_campaigns"), [("set", 20), ("machine", 7)])
 def test_the_promise_is_kept_as_often_as_promised(target: str, n_campaigns: int) -> None:
-    settings = Settings(target=target)  # type: ignore[arg-type]
+    settings = Settings(target=target, plan=QUICK)  # type: ignore[arg-type]
     worlds = [WORLDS[f"any-{family}"].resized(2_000) for family in ("power", "plateau")]
-    worlds.append(WORLDS["easy"].resized(4_000))
+    worlds.append(WORLDS["easy"].resized(8_000))
     found = simulate(worlds, ["mcal"], n_campaigns=n_campaigns, settings=settings)
     outcomes: list[Outcome] = [o for rows in found.outcomes.values() for o in rows]
     slack = 3.0 * np.sqrt(0.05 * 0.95 / len(outcomes))
     assert np.mean([not o.promise_kept for o in outcomes]) <= 0.05 + slack
-    assert np.mean([o.n_machine > 0 for o in outcomes]) > 0.3  # or nothing was tried
+    # Small pools are often left to people where S is certified on its own; but not all of them.
+    assert np.mean([o.n_machine > 0 for o in outcomes]) > (0.8 if target == "set" else 0.2)
 
 
 def test_a_summary_is_the_mean_of_its_outcomes(result: SimulationResult) -> None:

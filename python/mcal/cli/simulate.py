@@ -68,15 +68,14 @@ def simulate(
     from rich.console import Console
 
     from mcal.errors import SettingsError
-    from mcal.simulation import POLICIES, open_world
+    from mcal.settings import PriceSettings, Settings
+    from mcal.simulation import POLICIES, QUICK, open_world
     from mcal.simulation import simulate as run
 
     if not 0.0 < target_error < 1.0:
         raise SettingsError(f"--target-error: expected a share in (0, 1), found {target_error:g}")
     if not 1e-9 <= price < float("inf"):
         raise SettingsError(f"--price: expected dollars above 0, found {price:g}")
-    from mcal.settings import PriceSettings, Settings
-
     worlds = [open_world(name) for name in world or ("easy", "medium", "hard", "hopeless")]
     if items is not None:
         worlds = [one.resized(items) for one in worlds]
@@ -87,7 +86,9 @@ def simulate(
             n_campaigns=campaigns,
             seed=seed,
             settings=Settings(
-                target_error=target_error, prices=PriceSettings(price_per_label=price)
+                target_error=target_error,
+                prices=PriceSettings(price_per_label=price),
+                plan=QUICK,
             ),
             n_jobs=jobs or os.cpu_count() or 1,
             progress=progress,

@@ -12,12 +12,13 @@ from .named import WORLDS
 from .policies import POLICIES, Policy, open_policies
 from .replay import Replay
 from .result import PolicySummary, SimulationResult
-from .simulate import simulate
+from .simulate import QUICK, simulate
 from .worlds import Model, RandomWorld, SimulatedPool, Source, World
 
 __all__ = [
     "FAMILIES",
     "POLICIES",
+    "QUICK",
     "WORLDS",
     "Books",
     "Curve",

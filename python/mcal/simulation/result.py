@@ -43,6 +43,8 @@ class PolicySummary:
     forecast_coverage: float | None
     """How often the 90 % interval of the total, made when |B| reached 5 % of N, held the final
     total; None for policies without forecasts."""
+    forecast_above: float | None
+    """How often the final total was above the interval."""
     forecast_width: float | None
     """Mean width of those intervals / the final total."""
 
@@ -100,6 +102,7 @@ def _summary(
         forecast_coverage=mean([f.low_usd <= usd <= f.high_usd for f, usd in told])
         if told
         else None,
+        forecast_above=mean([usd > f.high_usd for f, usd in told]) if told else None,
         forecast_width=mean([(f.high_usd - f.low_usd) / usd for f, usd in told]) if told else None,
     )
 

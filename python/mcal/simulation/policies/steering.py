@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from ...bootstrap import MeasuredRound, bootstrap_curves, bootstrap_plans, measure_round
+from ...bootstrap import MeasuredRound, measure_round
 from ...campaign.decide import Decision, Verdict, decide, first_batch_size, smallest_batch
 from ...campaign.estimate import Estimates, estimate_plan, n_test_items
-from ...planning import Plan, curve_knots
+from ...planning import Plan
 from ...profiles import Profile, estimate_profile, largest_cut
 from ...selection import largest_k
 from ...types import IndexArray
@@ -23,8 +23,6 @@ from ..worlds import Model
 __all__ = ["Steering", "machine_cut", "steer"]
 
 CANDIDATE = "simulated"
-N_REPLICAS = 100
-MIN_ROUNDS = 3  # that a bootstrap says something about
 
 
 @dataclass
@@ -108,9 +106,11 @@ def _decide(steering: Steering, n_left: int) -> Decision:
         n_withheld=steering.test.size,
         n_classes=books.pool.n_classes,
         settings=settings,
+        cells=steering.measured,
+        seed=books.seed_for("replicas"),
     )
     steering.plans.append(found.plan)
-    steering.forecasts.append(_forecast(steering, found))
+    steering.forecasts.append(_forecast(books, found))
     n_train, n_new = books.n_train[-1], smallest_batch(n_pool, settings)
     return decide(
         {CANDIDATE: steering.plans},
@@ -121,32 +121,13 @@ def _decide(steering: Steering, n_left: int) -> Decision:
         training_spent_usd=books.spent_on_training_usd(),
         next_training_usd=found.training.of(n_train + n_new, n_new),
         settings=settings,
+        outlooks={CANDIDATE: found.outlook},
     )
 
 
-def _forecast(steering: Steering, found: Estimates) -> Forecast:
-    books, settings = steering.books, steering.books.settings
+def _forecast(books: Books, found: Estimates) -> Forecast:
     spent_usd, n_train = books.spent_on_training_usd(), books.n_train[-1]
-    total_usd = found.plan.total_cost_usd + spent_usd
-    if len(steering.measured) < MIN_ROUNDS or settings.preset == "paper":
-        return Forecast(n_train, total_usd, float("nan"), float("nan"))
-    n_withheld = steering.test.size
-    replicas = bootstrap_plans(
-        bootstrap_curves(
-            steering.measured,
-            curve_knots(n_train, books.pool.n_pool - n_withheld, ratio=1.1),
-            n_classes=books.pool.n_classes,
-            seed=books.seed_for("replicas"),
-            n_replicas=N_REPLICAS,
-        ),
-        n_pool=books.pool.n_pool,
-        n_test=n_withheld,
-        target_error=settings.target_error,
-        target=settings.target,
-        price_per_label=settings.prices.price_per_label,
-        machine_fee=settings.prices.machine_fee,
-        training=found.training,
-        batch_min=smallest_batch(books.pool.n_pool, settings),
-    )
-    low_usd, high_usd = replicas.total_cost_interval(0.9)
-    return Forecast(n_train, total_usd, low_usd + spent_usd, high_usd + spent_usd)
+    low_usd, high_usd = float("nan"), float("nan")
+    if found.outlook is not None:
+        low_usd, high_usd = found.outlook.cost_interval(0.9, spent_usd)
+    return Forecast(n_train, found.plan.total_cost_usd + spent_usd, low_usd, high_usd)
