@@ -109,103 +109,148 @@ def decide(
         quantile above the leader's 95 %; or, once the leader's plan is stable, dearer by more than
         ``stable_share``, or at all when every plan is stable.
     """
-    rules = settings.plan
     as_printed = settings.preset == "paper"
     known = {} if as_printed else {k: o for k, o in (outlooks or {}).items() if o is not None}
     leader = min(plans, key=lambda name: plans[name][-1].total_cost_usd)
-    plan, outlook = plans[leader][-1], known.get(leader)
-    rounds = len(plans[leader])
     settled = {
         name: _settled(history, known.get(name), settings) for name, history in plans.items()
     }
-    enough = as_printed or rounds >= MIN_ROUNDS
+    enough = as_printed or len(plans[leader]) >= MIN_ROUNDS
     stable = enough and settled[leader]
-    dropped = _dropped(plans, leader, known, settled if stable else {}, rules.stable_share)
+    standing = _Standing(
+        history=plans[leader],
+        outlook=known.get(leader) if enough else None,
+        enough=enough,
+        stable=stable,
+        n_pool=n_pool,
+        n_train=n_train,
+        n_left=n_left,
+        n_machine_now=n_machine_now[leader] if n_left else 0,
+        batch_min=min(n_left, smallest_batch(n_pool, settings)),
+        spent_usd=training_spent_usd,
+        next_usd=next_training_usd,
+        settings=settings,
+    )
+    dropped = _dropped(plans, leader, known, settled if stable else {}, settings.plan.stable_share)
+    ending = _ending(standing)
+    if ending is not None:
+        return Decision(ending[0], leader, 0, stable, dropped, ending[1])
+    n_buy, why = _purchase(standing)
+    reason = f"buy {n_buy:,} labels: {why}"
+    return Decision(Verdict.BUY, leader, n_buy, stable, dropped, reason)
 
-    def verdict(kind: Verdict, reason: str, n_buy: int = 0) -> Decision:
-        return Decision(kind, leader, n_buy, stable, dropped, reason)
 
-    batch_min = min(n_left, smallest_batch(n_pool, settings))
-    human_only = settings.prices.price_per_label * n_pool
-    exploration = rules.exploration_share * human_only
-    if n_left == 0:
-        return verdict(Verdict.PEOPLE, "people have labelled every item")
-    if not as_printed and n_left - n_machine_now[leader] <= batch_min:
-        return verdict(
+@dataclass(frozen=True)
+class _Standing:
+    """Where the leader stands."""
+
+    history: Sequence[Plan]
+    outlook: Outlook | None  # None too before a forecast may decide
+    enough: bool  # trainings for a forecast to decide
+    stable: bool
+    n_pool: int
+    n_train: int
+    n_left: int
+    n_machine_now: int
+    batch_min: int
+    spent_usd: float
+    next_usd: float
+    settings: Settings
+
+    @property
+    def plan(self) -> Plan:
+        return self.history[-1]
+
+    @property
+    def human_only_usd(self) -> float:
+        return self.settings.prices.price_per_label * self.n_pool
+
+    @property
+    def least_gain_usd(self) -> float:
+        return self.settings.plan.min_gain_share * self.human_only_usd
+
+
+def _ending(s: _Standing) -> tuple[Verdict, str] | None:
+    """How the buying ends and why, or None when it goes on."""
+    if s.n_left == 0:
+        return Verdict.PEOPLE, "people have labelled every item"
+    if s.settings.preset != "paper" and s.n_left - s.n_machine_now <= s.batch_min:
+        return (
             Verdict.MACHINE_LABEL,
-            f"the model in hand may label {n_machine_now[leader]:,} of the {n_left:,} items left; "
-            f"no further batch of {batch_min:,} labels can cost less",
+            f"the model in hand may label {s.n_machine_now:,} of the {s.n_left:,} items left; "
+            f"no further batch of {s.batch_min:,} labels can cost less",
         )
-    in_all_usd = plan.total_cost_usd + training_spent_usd
-    stop_usd = plan.stop_cost_usd + training_spent_usd
-    give_up = Verdict.MACHINE_LABEL if n_machine_now[leader] else Verdict.PEOPLE
-    if training_spent_usd + next_training_usd > exploration and in_all_usd >= human_only:
-        return verdict(
+    give_up = Verdict.MACHINE_LABEL if s.n_machine_now else Verdict.PEOPLE
+    exploration_usd = s.settings.plan.exploration_share * s.human_only_usd
+    beats_people = s.plan.total_cost_usd + s.spent_usd < s.human_only_usd
+    if s.spent_usd + s.next_usd > exploration_usd and not beats_people:
+        return (
             give_up,
-            f"training has cost ${training_spent_usd:,.2f} and another would pass the limit for "
-            f"exploring, ${exploration:,.2f}, while no plan beats people alone",
+            f"training has cost ${s.spent_usd:,.2f} and another would pass the limit for "
+            f"exploring, ${exploration_usd:,.2f}, while no plan beats people alone",
         )
-    if enough and outlook is not None:
-        pays = outlook.pays_probability(human_only, training_spent_usd)
+    rounds = len(s.history)
+    if s.outlook is not None:
+        pays = s.outlook.pays_probability(s.human_only_usd, s.spent_usd)
         if pays < LEAST_PROBABILITY:
-            return verdict(
+            return (
                 give_up,
-                f"after {rounds} trainings for ${training_spent_usd:,.2f} the probability that "
+                f"after {rounds} trainings for ${s.spent_usd:,.2f} the probability that "
                 f"machine labels pay is {pays:.0%}, below {LEAST_PROBABILITY:.0%}",
             )
-    goes_on = True
-    if outlook is not None and enough:
-        gain_usd, least_usd = outlook.gain_usd, rules.min_gain_share * human_only
-        goes_on = gain_usd is not None and gain_usd > 0.0 and gain_usd >= least_usd
-    elif stable:
-        goes_on = (
-            _cost_still_falls(plans[leader])
-            if as_printed
-            else worth_going_on(plan, human_only, rules.min_gain_share)
-        )
-    if not goes_on:
-        if plan.stop_n_machine == 0:
-            return verdict(
-                Verdict.PEOPLE,
-                f"after {rounds} trainings no training size makes machine labels pay",
-            )
-        if outlook is None:
-            why = "no plan that buys more saves enough"
-        elif outlook.go_on_cost_usd is None:
-            why = "no further batch fits"
-        else:
-            why = f"{_expected(outlook)}, short of ${least_usd:,.2f}"
-        return verdict(
-            Verdict.MACHINE_LABEL, f"stopping now is forecast at ${stop_usd:,.2f} in all; {why}"
-        )
-    target = plan.n_train
-    if enough and outlook is not None and outlook.go_on_n_train is not None:
-        target = outlook.go_on_n_train
-    if enough and not as_printed and not (stable and plan.batch_size):
-        towards_best = min(target - n_train, round(UNSETTLED_GROWTH * n_train))
-        n_buy = min(n_left, max(batch_min, towards_best))
+    if _goes_on(s):
+        return None
+    if s.plan.stop_n_machine == 0:
+        return Verdict.PEOPLE, f"after {rounds} trainings no training size makes machine labels pay"
+    if s.outlook is None:
+        why = "no plan that buys more saves enough"
+    elif s.outlook.go_on_cost_usd is None:
+        why = "no further batch fits"
     else:
+        why = f"{_expected(s.outlook)}, short of ${s.least_gain_usd:,.2f}"
+    stop_usd = s.plan.stop_cost_usd + s.spent_usd
+    return Verdict.MACHINE_LABEL, f"stopping now is forecast at ${stop_usd:,.2f} in all; {why}"
+
+
+def _goes_on(s: _Standing) -> bool:
+    """Line 9: in expectation where there are replicas, else by a plan that has settled."""
+    if s.outlook is not None:
+        gain_usd = s.outlook.gain_usd
+        return gain_usd is not None and gain_usd > 0.0 and gain_usd >= s.least_gain_usd
+    if not s.stable:
+        return True
+    if s.settings.preset == "paper":
+        return _cost_still_falls(s.history)
+    return worth_going_on(s.plan, s.human_only_usd, s.settings.plan.min_gain_share)
+
+
+def _purchase(s: _Standing) -> tuple[int, str]:
+    """How many labels to buy next, and why."""
+    follows_plan = s.stable and s.plan.batch_size > 0
+    if s.settings.preset == "paper" or not s.enough or follows_plan:
         n_buy = next_batch_size(
-            plan,
-            n_train=n_train,
-            n_left=n_left,
-            stable=stable,
-            batch_min=batch_min,
-            batch_initial=first_batch_size(n_pool, settings),
-            preset=settings.preset,
+            s.plan,
+            n_train=s.n_train,
+            n_left=s.n_left,
+            stable=s.stable,
+            batch_min=s.batch_min,
+            batch_initial=first_batch_size(s.n_pool, s.settings),
+            preset=s.settings.preset,
         )
-    if not enough:
-        why = f"training {rounds} of the {MIN_ROUNDS} that a forecast needs"
-    elif outlook is not None:
-        why = _expected(outlook) + ("" if stable else "; the plan has not settled")
-    elif not stable:
-        why = "the plan has not settled"
     else:
-        why = (
-            f"${in_all_usd:,.2f} at {plan.n_train:,} training labels beats "
-            f"${stop_usd:,.2f} for stopping now"
-        )
-    return verdict(Verdict.BUY, f"buy {n_buy:,} labels: {why}", n_buy)
+        best = s.outlook.go_on_n_train if s.outlook is not None else s.plan.n_train
+        towards_best = min((best or 0) - s.n_train, round(UNSETTLED_GROWTH * s.n_train))
+        n_buy = min(s.n_left, max(s.batch_min, towards_best))
+    if not s.enough:
+        return n_buy, f"training {len(s.history)} of the {MIN_ROUNDS} that a forecast needs"
+    if s.outlook is not None:
+        return n_buy, _expected(s.outlook) + ("" if s.stable else "; the plan has not settled")
+    if not s.stable:
+        return n_buy, "the plan has not settled"
+    return n_buy, (
+        f"${s.plan.total_cost_usd + s.spent_usd:,.2f} at {s.plan.n_train:,} training labels beats "
+        f"${s.plan.stop_cost_usd + s.spent_usd:,.2f} for stopping now"
+    )
 
 
 def _expected(outlook: Outlook) -> str:
