@@ -2,20 +2,24 @@
 
     python benchmarks/bench_campaign.py --dataset fashion-mnist --seeds 5
     python benchmarks/bench_campaign.py --architecture resnet18 --device cuda --seeds 1
+    python benchmarks/bench_campaign.py --seeds 20 --jobs 10 --target-error 0.02 --preset paper
 
 One line a seed, then the means; the last two columns are the seconds of all trainings and of all
-scoring, the rest of the wall time is everything else. The realised error is compared with the
-target for every seed; nothing of it is known to the campaign.
+scoring, the rest of the wall time is everything else; with several jobs at a time, campaigns slow
+each other down. The realised error is compared with the target for every seed; nothing of it is
+known to the campaign.
 """
 
 from __future__ import annotations
 
 import argparse
 import math
+import multiprocessing
 import os
 import platform
 import tempfile
 import time
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -47,6 +51,7 @@ def main() -> None:
     parser.add_argument("--architecture", default="auto")
     parser.add_argument("--recipe", choices=("fast", "paper"), default="fast")
     parser.add_argument("--device", default="auto")
+    parser.add_argument("--jobs", type=int, default=1, help="campaigns at a time")
     arguments = parser.parse_args()
     candidate = ClassifierSettings(
         architecture=arguments.architecture, recipe=arguments.recipe, device=arguments.device
@@ -55,8 +60,8 @@ def main() -> None:
     print(f"{arguments.dataset}, {os.cpu_count()} processors, {platform.machine()}")
     print(" ".join(f"{name:>8}" for name in COLUMNS))
     rows = []
-    for seed in range(arguments.seeds):
-        settings = Settings(
+    campaigns = [
+        Settings(
             target_error=arguments.target_error,
             seed=seed,
             preset=arguments.preset,
@@ -65,8 +70,13 @@ def main() -> None:
             prices=PriceSettings(price_per_label=arguments.price),
             classifier=[candidate],
         )
-        rows.append(label(settings))
-        print(" ".join(f"{value:8.6g}" for value in rows[-1]), flush=True)
+        for seed in range(arguments.seeds)
+    ]
+    spawned = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(arguments.jobs, mp_context=spawned) as pool:
+        for row in pool.map(label, campaigns):
+            rows.append(row)
+            print(" ".join(f"{value:8.6g}" for value in row), flush=True)
     means = np.mean(rows, axis=0)
     print(" ".join(["    mean", *(f"{value:8.4g}" for value in means[1:])]))
     kept = sum(row[COLUMNS.index("error")] <= arguments.target_error for row in rows)
