@@ -10,11 +10,11 @@ import pytest
 
 from blobs import Blobs, NearestMean, SlowAnnotator, make_blobs
 from mcal.campaign import Campaign
-from mcal.campaign.audit import FrozenAudit, certify_ranking, explain, freeze
+from mcal.campaign.audit import Certified, FrozenAudit, certify_ranking, explain, freeze
 from mcal.campaign.evaluate import evaluate_labels
 from mcal.campaign.moves import Move
 from mcal.campaign.scoring import ItemScores
-from mcal.certificate import certify
+from mcal.certificate import certify, class_report
 from mcal.profiles import estimate_profile
 from mcal.settings import CertificateSettings, PlanSettings, PriceSettings, Settings
 from mcal.store import LabelTable, Ranking, Store
@@ -213,6 +213,39 @@ def test_what_people_pay_is_forecast_with_the_audit(tmp_path: Path) -> None:
     )
 
 
+def test_every_class_of_machine_labels_has_an_interval(tmp_path: Path) -> None:
+    world = make_blobs(4000, 1.5)
+    with create(tmp_path / "run", world) as campaign:
+        assert campaign.summary().class_intervals is None
+        result = campaign.run()
+    assert result is not None
+    found = result.summary.class_intervals
+    assert found is not None
+    machine = result.sources == "machine"
+    given = np.unique(result.labels[machine])
+    assert [row.name for row in found.classes] == [world.pool.classes[c] for c in given]
+    assert found.confidence == 0.95
+    n_classes = len(world.pool.classes)
+    assert 1 - found.confidence_each == pytest.approx(0.05 / n_classes)
+    wrong = machine & (result.labels != world.truth)
+    for row, c in zip(found.classes, given, strict=True):
+        of_class = machine & (result.labels == c)
+        assert row.n_machine == of_class.sum()
+        assert row.low <= wrong[of_class].mean() <= row.high <= 1.0
+    assert 0 < sum(row.n_audit for row in found.classes) <= result.summary.n_audit
+
+
+def test_a_class_without_machine_labels_is_not_recorded() -> None:
+    certificate = certify(50, 50, [], [], n_pool=100, target_error=0.05)
+    labels = np.array([0, 2, 0, 2, 2, *([1] * 45)])
+    report = class_report(labels, 50, [], [], cut=certificate.cut, n_classes=4)
+    details = Certified(certificate, report, np.arange(5)).details()
+    assert details["classes"]["label"] == [0, 2]
+    assert details["classes"]["n_machine"] == [2, 3]
+    assert details["classes"]["high"] == [1.0, 1.0]
+    assert details["cut"] == 5
+
+
 # -- the pure part, against what it is made of -----------------------------------------------
 
 
@@ -262,15 +295,17 @@ def test_certifying_does_not_depend_on_the_order_of_the_answers() -> None:
             ranking,
             LabelTable(audit.audited[order], told[order], np.zeros(order.size, np.int64)),
             n_pool=2000,
+            n_classes=3,
             settings=SETTINGS,
             **frame,  # type: ignore[arg-type]
         )
         for order in (np.arange(told.size), np.arange(told.size)[::-1])
     ]
-    (one, chosen), (other, same) = answers
-    assert one == other
+    first, second = answers
+    assert first.details() == second.details()
+    one, chosen = first.certificate, first.chosen
     assert one.n_wrong == 2
-    np.testing.assert_array_equal(chosen, same)
+    np.testing.assert_array_equal(chosen, second.chosen)
     assert not np.isin(audit.indices[chosen], audit.audited).any()
     assert explain(one).startswith(f"the audit found 2 of {told.size:,} labels wrong: ")
     assert "with 95% confidence" in explain(one)

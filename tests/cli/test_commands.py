@@ -2,15 +2,18 @@
 
 import csv
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner, Result
 
 from mcal.cli import app, drive, tables
+from mcal.store import ClassInterval, ClassIntervals
 
 N_POOL, CLASSES = 400, ("ant", "bee", "cow")
 
@@ -76,6 +79,34 @@ def test_status_has_what_is_promised(finished: Path) -> None:
     assert 0.0 <= status["certified_error"] <= 0.05
     assert isinstance(status["n_audit"], int)
     assert status["stop_reason"]
+    intervals = status["class_intervals"]
+    assert intervals["confidence"] == 0.95 < intervals["confidence_each"] < 1.0
+    assert {row["name"] for row in intervals["classes"]} <= set(CLASSES)
+    assert sum(row["n_machine"] for row in intervals["classes"]) == status["n_machine"] > 0
+
+
+def test_each_class_has_its_line(finished: Path) -> None:
+    rows = json.loads(mcal("status", finished, "--json").stdout)["class_intervals"]["classes"]
+    for told in (mcal("status", finished).stdout, mcal("evaluate", finished).stdout):
+        assert "all intervals hold at once with 95% confidence, each by itself with 98" in told
+        for row in rows:
+            interval = f"{tables.percent(row['low'])} and {tables.percent(row['high'])}"
+            assert re.search(rf"{row['name']} .* {row['n_machine']} .* {interval}", told)
+
+
+def test_of_many_classes_the_least_sure_are_shown() -> None:
+    class Summary:
+        class_intervals = ClassIntervals(
+            0.95,
+            0.999,
+            tuple(ClassInterval(f"[{i}]", 10, 1, 0, 0.0, i / 30) for i in range(30)),
+        )
+
+    console = Console(record=True, width=100)
+    tables.print_classes(console, Summary)  # type: ignore[arg-type]
+    told = console.export_text()
+    assert re.findall(r"\[\d+\]", told) == [f"[{i}]" for i in range(29, 9, -1)]
+    assert "10 further classes are in `mcal status --json`" in told
 
 
 def test_status_in_words_shows_the_bill(finished: Path) -> None:
@@ -126,7 +157,7 @@ def test_evaluate_agrees_with_a_count_over_the_export(
     assert found["n_delivered"] == N_POOL
     status = json.loads(mcal("status", finished, "--json").stdout)
     assert found["estimated_error"] == status["estimated_error"]
-    for key in ("estimate_kind", "certified_error", "confidence", "n_audit"):
+    for key in ("estimate_kind", "certified_error", "confidence", "n_audit", "class_intervals"):
         assert found[key] == status[key]
     assert found["n_audit"] == sum(row["source"] == "audit" for row in rows)
     assert found["promise_kept"] is (found["set_error"] <= found["certified_error"])

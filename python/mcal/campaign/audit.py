@@ -10,9 +10,11 @@ import numpy as np
 from ..certificate import (
     AuditPlan,
     Certificate,
+    ClassReport,
     allowed_errors,
     audit_order,
     certify,
+    class_report,
     machine_positions,
     plan_audit,
 )
@@ -22,7 +24,7 @@ from ..store import LabelTable, Ranking
 from ..types import FloatArray, IndexArray
 from .scoring import ItemScores
 
-__all__ = ["FrozenAudit", "certify_ranking", "explain", "freeze", "n_test_of"]
+__all__ = ["Certified", "FrozenAudit", "certify_ranking", "explain", "freeze", "n_test_of"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +42,27 @@ class FrozenAudit:
     def details(self) -> dict[str, Any]:
         """For the record: what was drawn from what, how, and what is expected of it."""
         return {"n_ranked": self.n_ranked, **asdict(self.plan), **self.seeds}
+
+
+@dataclass(frozen=True, eq=False)
+class Certified:
+    """What the labels of an audit lead to."""
+
+    certificate: Certificate
+    classes: ClassReport
+    chosen: IndexArray  # positions in the ranking of what the machine labels
+
+    def details(self) -> dict[str, Any]:
+        """For the record; of the classes, those that the machine gives."""
+        report = self.classes
+        given = np.flatnonzero(report.n_machine)
+        names = ("n_machine", "n_audit", "n_wrong", "low", "high")
+        by_class = {name: getattr(report, name)[given].tolist() for name in names}
+        found = {"confidence": report.confidence, "n_intervals": report.n_intervals}
+        return {
+            **asdict(self.certificate),
+            "classes": {**found, "label": given.tolist(), **by_class},
+        }
 
 
 def n_test_of(profile: Profile) -> int:
@@ -106,27 +129,39 @@ def certify_ranking(
     frame: int,
     start: int | None,
     n_pool: int,
+    n_classes: int,
     settings: Settings,
-) -> tuple[Certificate, IndexArray]:
-    """The certificate, and the positions in ``ranking`` of what the machine labels.
+) -> Certified:
+    """The certificate, what holds class by class, and what the machine labels.
 
     "No class fits" is an error of the machine like any other. ``n_ranked``, ``frame`` and
     ``start`` are those recorded with the ranking.
     """
     by_item = np.argsort(ranking.indices)
     positions = by_item[np.searchsorted(ranking.indices, audited.indices, sorter=by_item)]
+    wrong, confidence = ranking.labels[positions] != audited.labels, settings.certificate.confidence
     certificate = certify(
         n_ranked,
         frame,
         positions,
-        ranking.labels[positions] != audited.labels,
+        wrong,
         n_pool=n_pool,
         target_error=settings.target_error,
-        confidence=settings.certificate.confidence,
+        confidence=confidence,
         target=settings.target,
         start=start,
     )
-    return certificate, machine_positions(certificate.cut, positions)
+    cut = certificate.cut
+    classes = class_report(
+        ranking.labels,
+        frame,
+        positions,
+        wrong,
+        cut=cut,
+        n_classes=n_classes,
+        confidence=confidence,
+    )
+    return Certified(certificate, classes, machine_positions(cut, positions))
 
 
 def explain(certificate: Certificate) -> str:

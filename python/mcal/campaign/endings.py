@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -73,15 +72,17 @@ class Endings(Recording):
         assert drawn is not None  # recorded together, before this move
         assert ranking is not None
         facts = drawn.details
-        certificate, chosen = certify_ranking(
+        found = certify_ranking(
             ranking,
             self.store.labels(Purpose.AUDIT),
             n_ranked=facts["n_ranked"],
             frame=facts["frame"],
             start=facts["start"],
             n_pool=self.pool.n_pool,
+            n_classes=len(self.pool.classes),
             settings=self.settings,
         )
+        certificate, chosen = found.certificate, found.chosen
         words, n_machine = explain(certificate), certificate.n_machine
         profile = self.facts.profile(round_, ranking.classifier)
         above = profile.errors_above(certificate.cut) / self.pool.n_pool
@@ -96,7 +97,7 @@ class Endings(Recording):
             details={
                 "classifier": ranking.classifier,
                 "estimated_error": self.in_target(error, n_machine),
-                **asdict(certificate),
+                **found.details(),
             },
         )
         self.say("label", words)

@@ -10,7 +10,14 @@ import typer
 
 __all__ = ["evaluate"]
 
-_PROMISE = ("estimated_error", "estimate_kind", "certified_error", "confidence", "n_audit")
+_PROMISE = (
+    "estimated_error",
+    "estimate_kind",
+    "certified_error",
+    "confidence",
+    "n_audit",
+    "class_intervals",
+)
 
 
 def evaluate(
@@ -31,6 +38,7 @@ def evaluate(
 
     from .tables import (
         estimate_line,
+        print_classes,
         print_evaluation,
         print_lines,
         promise_kept,
@@ -42,7 +50,8 @@ def evaluate(
         found = evaluate_store(store, labels)
         summary = summarise(store)
     if as_json:
-        promise = {key: getattr(summary, key) for key in _PROMISE}
+        known = summary.to_json()
+        promise = {key: known[key] for key in _PROMISE}
         more = {"promise_kept": promise_kept(summary, found), "truth_matched_by": matched_by}
         typer.echo(json.dumps(found.to_json() | promise | more, indent=2))
         return
@@ -53,5 +62,6 @@ def evaluate(
     print_lines(console, [estimate_line(summary)])
     if (line := promise_line(summary, found)) is not None:
         print_lines(console, [line])
+    print_classes(console, summary)
     if matched_by is not None:
         print_lines(console, [f"true labels      matched by {matched_by}"])

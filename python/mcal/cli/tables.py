@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ __all__ = [
     "continuing_line",
     "estimate_line",
     "percent",
+    "print_classes",
     "print_evaluation",
     "print_lines",
     "print_summary",
@@ -28,6 +30,7 @@ __all__ = [
 ]
 
 _MOST_NAMED = 5
+_MOST_CLASSES = 20
 
 _PROMISES = {
     "set": "errors among machine labels / all items",
@@ -59,6 +62,30 @@ def print_summary(console: Console, summary: CampaignSummary) -> None:
         lines.append(f"cannot be read   {summary.n_broken:,} items, which people label")
     if summary.stop_reason is not None:
         lines.append(f"stopped because  {summary.stop_reason}")
+    print_lines(console, lines)
+    print_classes(console, summary)
+
+
+def print_classes(console: Console, summary: CampaignSummary) -> None:
+    """What the audit says about each class of machine labels, the least sure of many."""
+    found = summary.class_intervals
+    if found is None or not found.classes:
+        return
+    rows = sorted(found.classes, key=lambda row: (-row.high, row.name))
+    table = Table(title="Machine labels by class")
+    for heading in ("class", "machine labels", "audited", "wrong", "error between"):
+        table.add_column(heading, justify="left" if heading == "class" else "right")
+    for row in rows[:_MOST_CLASSES]:
+        counts = (f"{n:,}" for n in (row.n_machine, row.n_audit, row.n_wrong))
+        between = f"{percent(row.low)} and {percent(row.high)}"
+        table.add_row(escape(row.name), *counts, between)
+    console.print(table)
+    lines = [
+        f"all intervals hold at once with {100.0 * found.confidence:.10g}% confidence, "
+        f"each by itself with {100.0 * found.confidence_each:.4g}%"
+    ]
+    if len(rows) > _MOST_CLASSES:
+        lines.append(f"{len(rows) - _MOST_CLASSES:,} further classes are in `mcal status --json`")
     print_lines(console, lines)
 
 

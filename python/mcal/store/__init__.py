@@ -17,7 +17,7 @@ from .records import (
     RunStatus,
 )
 from .store import FILE_NAME, Store
-from .summary import ESTIMATE_KIND, CampaignSummary, summarise
+from .summary import ESTIMATE_KIND, CampaignSummary, ClassInterval, ClassIntervals, summarise
 
 __all__ = [
     "ESTIMATE_KIND",
@@ -26,6 +26,8 @@ __all__ = [
     "BatchRecord",
     "CampaignRecord",
     "CampaignSummary",
+    "ClassInterval",
+    "ClassIntervals",
     "EstimateKind",
     "EstimateRecord",
     "FinishRecord",

@@ -5,7 +5,7 @@ Predictions come from the latest round's "plan" estimates, of which the cheapest
 ``predicted_interval_90_usd`` and ``estimated_error`` (in the sense of the target). Once the machine
 has labelled, ``estimated_error`` is the one in the details of the end, or of the action that ended
 the buying, "machine_label" or "people". With an audit its details carry the certificate too:
-``certified_error`` and ``confidence``.
+``certified_error`` and ``confidence``, and ``classes``: the intervals of the classes it gives.
 A plan without machine labels after one round is no forecast yet: a single point has no slope.
 """
 
@@ -23,10 +23,37 @@ from .money import add_usd, to_nano, to_usd
 from .records import ActionRecord, BatchRecord, EstimateRecord
 from .store import Store
 
-__all__ = ["ESTIMATE_KIND", "CampaignSummary", "summarise"]
+__all__ = [
+    "ESTIMATE_KIND",
+    "CampaignSummary",
+    "ClassInterval",
+    "ClassIntervals",
+    "summarise",
+]
 
 ESTIMATE_KIND = "point estimate, not certified"
 """Of a campaign without a certificate, or without one yet."""
+
+
+@dataclass(frozen=True)
+class ClassInterval:
+    """How often the machine's labels of one class are wrong."""
+
+    name: str
+    n_machine: int
+    n_audit: int  # audited among what the machine would have labelled so
+    n_wrong: int  # of these
+    low: float  # the error among the machine's labels is between these
+    high: float
+
+
+@dataclass(frozen=True)
+class ClassIntervals:
+    """The classes that the machine gives, from the audit."""
+
+    confidence: float  # that all intervals hold
+    confidence_each: float  # that a given one does
+    classes: tuple[ClassInterval, ...]
 
 
 @dataclass(frozen=True)
@@ -57,6 +84,7 @@ class CampaignSummary:
     certified_error: float | None  # in the sense of the target; the error is no larger, with
     confidence: float | None  # this probability; both None until the audit is in
     estimate_kind: str
+    class_intervals: ClassIntervals | None  # None without an audit
     stop_reason: str | None
     rounds: int  # rounds with a finished training
     classifier: str | None  # that labelled, else of the best plan, else trained last
@@ -141,6 +169,7 @@ def _summarise(store: Store) -> CampaignSummary:
         estimate_kind=ESTIMATE_KIND
         if confidence is None
         else f"certified with {100.0 * confidence:.10g}% confidence",
+        class_intervals=_class_intervals(store),
         stop_reason=finished.stop_reason if finished else None,
         rounds=n_rounds,
         classifier=classifier,
@@ -185,6 +214,22 @@ def _certificate(store: Store) -> tuple[float | None, float | None]:
         if (error := _number(action.details, "certified_error")) is not None:
             return error, _number(action.details, "confidence")
     return None, None
+
+
+def _class_intervals(store: Store) -> ClassIntervals | None:
+    """What was found class by class; campaigns certified before mcal recorded it have none."""
+    names = store.campaign.classes
+    for action in _endings(store):
+        if found := action.details.get("classes"):
+            columns = ("n_machine", "n_audit", "n_wrong", "low", "high")
+            rows = zip(found["label"], *(found[column] for column in columns), strict=True)
+            confidence, n_intervals = found["confidence"], max(1, found["n_intervals"])
+            return ClassIntervals(
+                confidence=confidence,
+                confidence_each=1.0 - (1.0 - confidence) / n_intervals,
+                classes=tuple(ClassInterval(names[label], *row) for label, *row in rows),
+            )
+    return None
 
 
 def _endings(store: Store) -> list[ActionRecord]:
