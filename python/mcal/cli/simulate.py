@@ -127,15 +127,16 @@ def _bar(console: Console) -> Iterator[Progress]:
 
 
 def _print(console: Console, summaries: list[PolicySummary]) -> None:
+    from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
     from .tables import percent
 
-    table = Table()
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)  # within 80 columns
     for name in ("world", "policy"):
         table.add_column(name, no_wrap=True)
     for name in ("dollars", "of people", "regret", "kept", "error", "forecast"):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
     for i, row in enumerate(summaries):
         low, high = row.kept_interval
         coverage = row.forecast_coverage
@@ -146,7 +147,7 @@ def _print(console: Console, summaries: list[PolicySummary]) -> None:
             f"{row.total_usd:,.0f}",
             f"{row.total_share:.1%}",
             f"{row.regret_share:.1%}",
-            f"{row.kept:.0%} ({low:.0%}-{high:.0%})",
+            f"{row.kept:.0%} ({100 * low:.0f}-{100 * high:.0f})",
             percent(row.error),
             "-" if coverage is None else f"{coverage:.0%}",
             end_section=is_last,
