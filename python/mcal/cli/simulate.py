@@ -127,20 +127,18 @@ def _bar(console: Console) -> Iterator[Progress]:
 
 
 def _print(console: Console, summaries: list[PolicySummary]) -> None:
-    from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
     from .tables import percent
 
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)  # within 80 columns
+    table = Table(box=None, padding=(0, 1, 0, 0))  # within 80 columns
     for name in ("world", "policy"):
         table.add_column(name, no_wrap=True)
-    for name in ("dollars", "of people", "regret", "kept", "error", "forecast"):
+    for name in ("dollars", "share", "regret", "kept", "error", "forecast"):
         table.add_column(name, justify="right", no_wrap=True)
-    for i, row in enumerate(summaries):
+    for row in summaries:
         low, high = row.kept_interval
         coverage = row.forecast_coverage
-        is_last = i + 1 == len(summaries) or summaries[i + 1].world != row.world
         table.add_row(
             row.world,
             row.policy,
@@ -150,6 +148,5 @@ def _print(console: Console, summaries: list[PolicySummary]) -> None:
             f"{row.kept:.0%} ({100 * low:.0f}-{100 * high:.0f})",
             percent(row.error),
             "-" if coverage is None else f"{coverage:.0%}",
-            end_section=is_last,
         )
     console.print(table)
