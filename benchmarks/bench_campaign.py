@@ -31,6 +31,7 @@ from mcal.pools import read_truth
 from mcal.settings import (
     AnnotatorSettings,
     ClassifierSettings,
+    PlanSettings,
     PoolSettings,
     PriceSettings,
     Settings,
@@ -51,6 +52,7 @@ def main() -> None:
     parser.add_argument("--architecture", default="auto")
     parser.add_argument("--recipe", choices=("fast", "paper"), default="fast")
     parser.add_argument("--device", default="auto")
+    parser.add_argument("--replicas", type=int, default=500, help="0: the point plan decides")
     parser.add_argument("--jobs", type=int, default=1, help="campaigns at a time")
     arguments = parser.parse_args()
     candidate = ClassifierSettings(
@@ -69,6 +71,7 @@ def main() -> None:
             annotator=AnnotatorSettings(kind="oracle"),
             prices=PriceSettings(price_per_label=arguments.price),
             classifier=[candidate],
+            plan=PlanSettings(replicas=arguments.replicas),
         )
         for seed in range(arguments.seeds)
     ]

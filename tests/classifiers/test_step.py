@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import threading
 from dataclasses import replace
 from typing import Any
 
@@ -90,3 +91,24 @@ def test_every_kind_of_network_can_be_recorded(architecture: str) -> None:
     step = step_for(network, recipe_for("fast", architecture), normalisation("cuda"), 0)
     weights = trained(network, step, "cuda", n=6)
     assert all(torch.isfinite(w).all() for w in weights.values())
+
+
+@on_gpu
+def test_others_may_use_the_gpu_during_a_recording() -> None:
+    torch.manual_seed(0)
+    network = build_network("small-cnn", SHAPE, 4).cuda()
+    done = threading.Event()
+
+    def upload() -> None:  # as the thread does that reads items ahead
+        while not done.is_set():
+            torch.zeros(1 << 20).to("cuda").cpu()
+
+    busy = threading.Thread(target=upload)
+    busy.start()
+    try:
+        for _ in range(10):
+            step = step_for(network, recipe_for("fast", "small-cnn"), normalisation("cuda"), 0)
+            trained(network, step, "cuda", n=6)
+    finally:
+        done.set()
+        busy.join()

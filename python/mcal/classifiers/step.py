@@ -114,7 +114,10 @@ class _RecordedStep:
     def _record(self, block: torch.Tensor, targets: torch.Tensor) -> _Recording:
         graph = torch.cuda.CUDAGraph()
         graph.register_generator_state(self._step.chance)  # each replay draws anew
-        with torch.cuda.device(self._step.device), torch.cuda.graph(graph, stream=self._stream):
+        with (
+            torch.cuda.device(self._step.device),
+            torch.cuda.graph(graph, stream=self._stream, capture_error_mode="thread_local"),
+        ):
             self._step.run(block, targets)
         return _Recording(graph, block, targets)
 
