@@ -71,10 +71,27 @@ def random_problem(rng: np.random.Generator, *, n_pool: int | None = None) -> Pr
             "target_error": float(rng.choice([0.01, 0.05, 0.2])),
             "target": str(rng.choice(["set", "machine"])),
             "price_per_label": float(rng.integers(0, 5)),
+            "price_steps": random_steps(rng, n_pool),
             "machine_fee": float(rng.choice([0.0, 0.5, 2.0])),
             "training": TrainingCost(fixed, per_item, per_item_squared, per_new_item),
         },
     )
+
+
+def random_steps(rng: np.random.Generator, n_pool: int) -> list[tuple[int, float]]:
+    """None in half of the problems; else up to three, cheaper or dearer, some beyond the pool."""
+    starts = np.unique(rng.integers(1, n_pool + 20, size=rng.choice([0, 0, 1, 3])))
+    return [(int(start), float(rng.integers(0, 9)) / 2) for start in starts]
+
+
+def people_usd(p: Problem) -> list[float]:
+    """What people's first 0, 1, ... n_pool labels cost, label after label."""
+    price, later = p.options["price_per_label"], dict(p.options["price_steps"])
+    totals = [0.0]
+    for n in range(p.options["n_pool"]):
+        price = later.get(n, price)
+        totals.append(totals[-1] + price)
+    return totals
 
 
 def error_at(p: Problem, t: int, n: int) -> float:
@@ -97,8 +114,15 @@ def path_usd(training: TrainingCost, n_from: int, n_to: int, n_steps: int) -> fl
 def solve(p: Problem) -> Answer:
     o = p.options
     n_train, training = o["n_train"], o["training"]
-    human_only_usd = o["price_per_label"] * o["n_pool"]
-    machine_is_cheaper = o["machine_fee"] < o["price_per_label"]
+    labels_usd = [
+        usd + o["machine_fee"] * n_machine for n_machine, usd in enumerate(reversed(people_usd(p)))
+    ]
+    human_only_usd = labels_usd[0]
+    # Of every number of machine labels allowed, the smallest number at which labels cost least.
+    cheapest = [0]
+    for n_machine in range(1, o["n_pool"] + 1):
+        better = labels_usd[n_machine] < labels_usd[cheapest[-1]]
+        cheapest.append(n_machine if better else cheapest[-1])
 
     def steps_that_fit(n: int) -> list[int]:
         return [s for s in range(1, o["max_steps"] + 1) if (n - n_train) / s >= o["batch_min"]]
@@ -112,6 +136,7 @@ def solve(p: Problem) -> Answer:
             plans.append((human_only_usd + train_usd, n, 0, 0.0))
         holds = allowed
         row = []
+        largest = None  # with the largest theta that holds: it allows what smaller ones do
         for t, theta in enumerate(p.thetas):
             n_machine = math.floor(theta * (o["n_pool"] - o["n_test"] - n))
             error = error_at(p, t, n)
@@ -120,24 +145,25 @@ def solve(p: Problem) -> Answer:
             else:
                 kept = error <= o["target_error"]
             holds = holds and kept
-            total = (
-                o["price_per_label"] * (o["n_pool"] - n_machine)
-                + o["machine_fee"] * n_machine
-                + train_usd
-            )
-            row.append(total if holds else math.inf)
-            if holds and n_machine > 0 and machine_is_cheaper:
-                plans.append((total, n, n_machine, float(theta)))
+            row.append(labels_usd[n_machine] + train_usd if holds else math.inf)
+            if holds:
+                given = cheapest[n_machine]
+                share = (
+                    float(theta) if given == n_machine else given / (o["n_pool"] - o["n_test"] - n)
+                )
+                largest = (labels_usd[given] + train_usd, n, given, share)
+        if largest is not None and largest[2] > 0:
+            plans.append(largest)
         cells.append(row)
 
-    def cheapest(among: list[tuple[float, int, int, float]]) -> tuple[float, int, int, float]:
+    def best_of(among: list[tuple[float, int, int, float]]) -> tuple[float, int, int, float]:
         return min(among, key=lambda plan: (plan[0], plan[1], -plan[2], -plan[3]))
 
-    cost_usd, n, n_machine, theta = cheapest(plans)
-    labels_usd = cost_usd - (path_usd(training, n_train, n, 1) if n > n_train else 0.0)
+    cost_usd, n, n_machine, theta = best_of(plans)
+    all_labels_usd = cost_usd - (path_usd(training, n_train, n, 1) if n > n_train else 0.0)
     most_steps = 0
     for n_steps in steps_that_fit(n) if n > n_train else []:
-        total = labels_usd + path_usd(training, n_train, n, n_steps)
+        total = all_labels_usd + path_usd(training, n_train, n, n_steps)
         if n_steps == 1 or total <= (1.0 + o["beta"]) * cost_usd * (1 + 1e-12):
             most_steps = n_steps
     going_on = [plan for plan in plans if plan[1] > n_train]
@@ -148,8 +174,8 @@ def solve(p: Problem) -> Answer:
         theta,
         n_machine,
         most_steps,
-        cheapest([plan for plan in plans if plan[1] == n_train])[0],
-        cheapest(going_on)[0] if going_on else None,
+        best_of([plan for plan in plans if plan[1] == n_train])[0],
+        best_of(going_on)[0] if going_on else None,
     )
 
 

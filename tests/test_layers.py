@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "python" / "mcal"
 
-VALUES = {"errors", "types"}
+VALUES = {"errors", "money", "prices", "types"}
 NUMBERS = {"certificate", "fitting", "planning", "profiles", "selection"}
 JOINED = {"bootstrap"}  # numbers made of numbers: as pure
 EFFECTS = {"annotators", "classifiers", "pools", "store"}
@@ -20,7 +20,9 @@ EFFECTS = {"annotators", "classifiers", "pools", "store"}
 MAY_IMPORT: dict[str, set[str]] = {
     "types": set(),
     "errors": set(),
-    "settings": set(),
+    "money": set(),
+    "prices": {"money"},
+    "settings": {"prices"},
     "config": VALUES | {"settings"},
     "cuda": VALUES,
     **{room: VALUES | {"_core"} for room in NUMBERS},

@@ -148,8 +148,8 @@ py::typing::Tuple<Reals, Reals, Reals> plans(
     const py::object& n_fine_any, const py::object& n_pool_any, const py::object& n_test_any,
     const py::object& n_train_any, const py::object& n_train_max_any,
     const py::object& batch_min_any, double target_error, bool per_machine_label,
-    double price_per_label, double machine_fee, double fixed, double per_item,
-    double per_item_squared, double per_new_item) {
+    double price_per_label, const PriceSteps& price_steps_any, double machine_fee, double fixed,
+    double per_item, double per_item_squared, double per_new_item) {
   const Index n_pool = as_integer(n_pool_any, "n_pool", 1);
   const Index n_test = as_integer(n_test_any, "n_test", 0, n_pool);
   const Index n_train_max = as_integer(n_train_max_any, "n_train_max", 0, n_pool - n_test);
@@ -162,6 +162,7 @@ py::typing::Tuple<Reals, Reals, Reals> plans(
   const auto thetas = as_array<double>(thetas_any, "thetas", 1, "float64 of shape (T,), T >= 1");
   check_knots(span_of(n_knots), n_train, n_train_max);
   check_thetas(span_of(thetas));
+  const std::vector<PriceStep> steps = price_steps_of(price_steps_any);
   if (thetas.size() == 0 || error.shape(0) % thetas.size() != 0 ||
       error.shape(1) != n_knots.size()) {
     fail("error", "rows for each theta and a column for each knot", describe(error));
@@ -178,6 +179,7 @@ py::typing::Tuple<Reals, Reals, Reals> plans(
       .target_error = target_error,
       .per_machine_label = per_machine_label,
       .price_per_label = price_per_label,
+      .price_steps = steps,
       .machine_fee = machine_fee,
       .training = {fixed, per_item, per_item_squared, per_new_item},
   };
@@ -214,8 +216,8 @@ void bind_bootstrap(py::module_& m) {
   m.def("replica_plans", &plans, arg("n_knots"), arg("error"), arg("thetas"), py::kw_only(),
         arg("n_fine"), arg("n_pool"), arg("n_test"), arg("n_train"), arg("n_train_max"),
         arg("batch_min"), arg("target_error"), arg("per_machine_label"), arg("price_per_label"),
-        arg("machine_fee"), arg("fixed"), arg("per_item"), arg("per_item_squared"),
-        arg("per_new_item"));
+        arg("price_steps"), arg("machine_fee"), arg("fixed"), arg("per_item"),
+        arg("per_item_squared"), arg("per_new_item"));
 }
 
 }  // namespace mcal::bindings

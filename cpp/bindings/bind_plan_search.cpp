@@ -1,3 +1,4 @@
+#include <pybind11/stl.h>
 #include <pybind11/typing.h>
 
 #include "arrays.hpp"
@@ -17,8 +18,8 @@ Answer search(const py::object& n_knots_any, const py::object& error_any,
               const py::object& n_test_any, const py::object& n_train_any,
               const py::object& n_train_max_any, const py::object& batch_min_any,
               double target_error, bool per_machine_label, double price_per_label,
-              double machine_fee, double fixed, double per_item, double per_item_squared,
-              double per_new_item, const py::object& surface_stride_any) {
+              const PriceSteps& price_steps_any, double machine_fee, double fixed, double per_item,
+              double per_item_squared, double per_new_item, const py::object& surface_stride_any) {
   const Index n_pool = as_integer(n_pool_any, "n_pool", 1);
   const Index n_test = as_integer(n_test_any, "n_test", 0, n_pool);
   const Index n_train_max = as_integer(n_train_max_any, "n_train_max", 0, n_pool - n_test);
@@ -37,6 +38,7 @@ Answer search(const py::object& n_knots_any, const py::object& error_any,
   }
   check_knots(span_of(n_knots), n_train, n_train_max);
   check_thetas(span_of(thetas));
+  const std::vector<PriceStep> steps = price_steps_of(price_steps_any);
   const PlanProblem problem{
       .n_knots = span_of(n_knots),
       .error = matrix_of(error),
@@ -49,6 +51,7 @@ Answer search(const py::object& n_knots_any, const py::object& error_any,
       .target_error = target_error,
       .per_machine_label = per_machine_label,
       .price_per_label = price_per_label,
+      .price_steps = steps,
       .machine_fee = machine_fee,
       .training = {fixed, per_item, per_item_squared, per_new_item},
   };
@@ -78,12 +81,14 @@ void bind_plan_search(py::module_& m) {
       .def_readonly("theta", &PlanChoice::theta)
       .def_readonly("n_machine", &PlanChoice::n_machine)
       .def_readonly("error", &PlanChoice::error)
+      .def_readonly("labels_usd", &PlanChoice::labels_usd)
       .def_readonly("cost_usd", &PlanChoice::cost_usd);
   m.def("search_plan", &search, "(stop now, best going on or None, surface or None).",
         arg("n_knots"), arg("error"), arg("thetas"), py::kw_only(), arg("n_pool"), arg("n_test"),
         arg("n_train"), arg("n_train_max"), arg("batch_min"), arg("target_error"),
-        arg("per_machine_label"), arg("price_per_label"), arg("machine_fee"), arg("fixed"),
-        arg("per_item"), arg("per_item_squared"), arg("per_new_item"), arg("surface_stride"));
+        arg("per_machine_label"), arg("price_per_label"), arg("price_steps"), arg("machine_fee"),
+        arg("fixed"), arg("per_item"), arg("per_item_squared"), arg("per_new_item"),
+        arg("surface_stride"));
 }
 
 }  // namespace mcal::bindings

@@ -3,9 +3,13 @@
 
 #include <algorithm>
 #include <functional>
+#include <limits>
 #include <span>
 #include <string>
+#include <utility>
+#include <vector>
 
+#include "mcal/plan_search.hpp"
 #include "mcal/views.hpp"
 #include "scalars.hpp"
 
@@ -35,6 +39,25 @@ inline void check_thetas(std::span<const double> thetas) {
     }
     last = theta;
   }
+}
+
+using PriceSteps = std::vector<std::pair<Index, double>>;
+
+inline std::vector<PriceStep> price_steps_of(const PriceSteps& pairs) {
+  std::vector<PriceStep> steps;
+  Index last = 0;
+  for (const auto& [from, price] : pairs) {
+    if (from <= last) {
+      fail("price_steps", "to rise from 1 or more",
+           std::to_string(from) + " after " + std::to_string(last));
+    }
+    if (!(price >= 0.0 && price <= std::numeric_limits<double>::max())) {
+      fail("price_steps", "finite prices >= 0", std::to_string(price));
+    }
+    steps.push_back({from, price});
+    last = from;
+  }
+  return steps;
 }
 
 }  // namespace mcal::bindings

@@ -22,8 +22,7 @@ class Search {
   explicit Search(const PlanProblem& problem)
       : p_(problem),
         n_thetas_(static_cast<Index>(problem.thetas.size())),
-        gain_(problem.price_per_label - problem.machine_fee),
-        human_only_usd_(problem.price_per_label * static_cast<double>(problem.n_pool)),
+        labels_(problem),
         limit_(problem.per_machine_label
                    ? problem.target_error
                    : problem.target_error * static_cast<double>(problem.n_pool)) {}
@@ -62,17 +61,24 @@ class Search {
   }
 
   double total_usd(double n_machine, Index n) const {
-    return human_only_usd_ - gain_ * n_machine + training_usd(n);
+    return labels_.usd(n_machine) + training_usd(n);
   }
 
   // The choice at n when thetas 0 .. n_held - 1 hold there.
   PlanChoice choice(Piece piece, Index n, Index n_held) const {
-    const double n_machine = n_held > 0 && gain_ > 0.0 ? machine_labels(n_held - 1, n) : 0.0;
-    PlanChoice c{.n_train = n, .cost_usd = total_usd(n_machine, n)};
+    const double most = n_held > 0 ? machine_labels(n_held - 1, n) : 0.0;
+    const double n_machine = labels_.cheapest(most);
+    PlanChoice c{
+        .n_train = n, .labels_usd = labels_.usd(n_machine), .cost_usd = total_usd(n_machine, n)};
     if (n_machine > 0.0) {
-      c.theta = p_.thetas[static_cast<std::size_t>(n_held - 1)];
+      Index t = n_held - 1;
+      c.theta = p_.thetas[static_cast<std::size_t>(t)];
+      if (n_machine < most) {
+        while (t > 0 && machine_labels(t - 1, n) >= n_machine) --t;
+        c.theta = n_machine / static_cast<double>(p_.n_pool - p_.n_test - n);
+      }
       c.n_machine = static_cast<Index>(n_machine);
-      c.error = n_machine * error(piece, n_held - 1, n) / static_cast<double>(p_.n_pool);
+      c.error = n_machine * error(piece, t, n) / static_cast<double>(p_.n_pool);
     }
     return c;
   }
@@ -100,12 +106,34 @@ class Search {
 
   const PlanProblem& p_;
   Index n_thetas_;
-  double gain_;  // dollars saved by one machine label
-  double human_only_usd_;
+  LabelCost labels_;
   double limit_;
 };
 
 }  // namespace
+
+LabelCost::LabelCost(const PlanProblem& problem) {
+  const auto n_pool = static_cast<double>(problem.n_pool);
+  double usd = 0.0;
+  PriceStep step{0, problem.price_per_label};
+  // From the first label bought to the last; then machine labels replace them from the last on.
+  std::vector<PriceStep> steps{step};
+  for (const PriceStep& later : problem.price_steps) {
+    if (later.from >= problem.n_pool) break;
+    usd += step.price * static_cast<double>(later.from - step.from);
+    steps.push_back(step = later);
+  }
+  usd += step.price * static_cast<double>(problem.n_pool - step.from);
+  double begin = 0.0, cheapest = 0.0, least_usd = usd;
+  for (std::size_t i = steps.size(); i-- > 0;) {
+    if (usd < least_usd) cheapest = begin, least_usd = usd;
+    const double gain = steps[i].price - problem.machine_fee;
+    pieces_.push_back({begin, usd, gain, cheapest, least_usd});
+    const double end = n_pool - static_cast<double>(steps[i].from);
+    usd -= gain * (end - begin);
+    begin = end;
+  }
+}
 
 PlanChoice stop_now(const PlanProblem& problem) {
   const Search search(problem);

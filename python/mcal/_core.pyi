@@ -15,6 +15,9 @@ class PlanChoice:
     def error(self) -> float:
         ...
     @property
+    def labels_usd(self) -> float:
+        ...
+    @property
     def n_machine(self) -> int:
         ...
     @property
@@ -52,11 +55,11 @@ def most_found(population: typing.Any, draws: typing.Any, errors: typing.Any, ri
     """
 def replica_curves(n_train: typing.Any, wrong: typing.Any, n_test: typing.Any, thetas: typing.Any, n_at: typing.Any, *, forms: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], chance: typing.Any, gamma_centre: typing.Any, ratio_centre: typing.Any, form_draw: typing.Any) -> tuple[numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.int32]]:
     ...
-def replica_plans(n_knots: typing.Any, error: typing.Any, thetas: typing.Any, *, n_fine: typing.Any, n_pool: typing.Any, n_test: typing.Any, n_train: typing.Any, n_train_max: typing.Any, batch_min: typing.Any, target_error: typing.SupportsFloat | typing.SupportsIndex, per_machine_label: bool, price_per_label: typing.SupportsFloat | typing.SupportsIndex, machine_fee: typing.SupportsFloat | typing.SupportsIndex, fixed: typing.SupportsFloat | typing.SupportsIndex, per_item: typing.SupportsFloat | typing.SupportsIndex, per_item_squared: typing.SupportsFloat | typing.SupportsIndex, per_new_item: typing.SupportsFloat | typing.SupportsIndex) -> tuple[numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64]]:
+def replica_plans(n_knots: typing.Any, error: typing.Any, thetas: typing.Any, *, n_fine: typing.Any, n_pool: typing.Any, n_test: typing.Any, n_train: typing.Any, n_train_max: typing.Any, batch_min: typing.Any, target_error: typing.SupportsFloat | typing.SupportsIndex, per_machine_label: bool, price_per_label: typing.SupportsFloat | typing.SupportsIndex, price_steps: collections.abc.Sequence[tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsFloat | typing.SupportsIndex]], machine_fee: typing.SupportsFloat | typing.SupportsIndex, fixed: typing.SupportsFloat | typing.SupportsIndex, per_item: typing.SupportsFloat | typing.SupportsIndex, per_item_squared: typing.SupportsFloat | typing.SupportsIndex, per_new_item: typing.SupportsFloat | typing.SupportsIndex) -> tuple[numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64]]:
     ...
 def replica_profiles(counts: typing.Any, cells: typing.Any, bin_size: typing.Any, thetas: typing.Any) -> tuple[numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64]]:
     ...
-def search_plan(n_knots: typing.Any, error: typing.Any, thetas: typing.Any, *, n_pool: typing.Any, n_test: typing.Any, n_train: typing.Any, n_train_max: typing.Any, batch_min: typing.Any, target_error: typing.SupportsFloat | typing.SupportsIndex, per_machine_label: bool, price_per_label: typing.SupportsFloat | typing.SupportsIndex, machine_fee: typing.SupportsFloat | typing.SupportsIndex, fixed: typing.SupportsFloat | typing.SupportsIndex, per_item: typing.SupportsFloat | typing.SupportsIndex, per_item_squared: typing.SupportsFloat | typing.SupportsIndex, per_new_item: typing.SupportsFloat | typing.SupportsIndex, surface_stride: typing.Any) -> tuple[PlanChoice, PlanChoice | None, numpy.typing.NDArray[numpy.float64] | None]:
+def search_plan(n_knots: typing.Any, error: typing.Any, thetas: typing.Any, *, n_pool: typing.Any, n_test: typing.Any, n_train: typing.Any, n_train_max: typing.Any, batch_min: typing.Any, target_error: typing.SupportsFloat | typing.SupportsIndex, per_machine_label: bool, price_per_label: typing.SupportsFloat | typing.SupportsIndex, price_steps: collections.abc.Sequence[tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsFloat | typing.SupportsIndex]], machine_fee: typing.SupportsFloat | typing.SupportsIndex, fixed: typing.SupportsFloat | typing.SupportsIndex, per_item: typing.SupportsFloat | typing.SupportsIndex, per_item_squared: typing.SupportsFloat | typing.SupportsIndex, per_new_item: typing.SupportsFloat | typing.SupportsIndex, surface_stride: typing.Any) -> tuple[PlanChoice, PlanChoice | None, numpy.typing.NDArray[numpy.float64] | None]:
     """
     (stop now, best going on or None, surface or None).
     """

@@ -6,10 +6,14 @@ The same tree is read from TOML by ``config.py``, built from keyword arguments b
 
 from __future__ import annotations
 
+from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from .prices import LabelPrices, item_prices
 
 __all__ = [
     "AnnotatorSettings",
@@ -18,6 +22,7 @@ __all__ = [
     "PlanSettings",
     "PoolSettings",
     "PriceSettings",
+    "PriceTier",
     "Settings",
 ]
 
@@ -82,13 +87,69 @@ class ClassifierSettings(_Model):
     device: str = "auto"
 
 
-class PriceSettings(_Model):
-    """What things cost, in dollars."""
+Price = Annotated[float, Field(ge=1e-9, allow_inf_nan=False)]
 
-    price_per_label: Annotated[float, Field(ge=1e-9, allow_inf_nan=False)] = 0.04
+
+class PriceTier(_Model):
+    """What a judgement costs once so many have been bought."""
+
+    model_config = ConfigDict(populate_by_name=True, serialize_by_alias=True)
+
+    n_from: Annotated[int, Field(ge=0, alias="from")]
+    """Judgements bought before in this campaign; written ``from`` in files."""
+    price: Price
+
+
+class PriceSettings(_Model):
+    """What things cost, in dollars, and how fast people are."""
+
+    price_per_label: Price = 0.04
+    """One person's judgement; with ``tiers``, that of the first."""
+    tiers: tuple[PriceTier, ...] = ()
+    """Volume prices: judgement ``from`` of the campaign and later cost ``price`` each, those
+    before it what they cost. ``from`` rises from 0."""
+    judgements_per_item: Annotated[int, Field(ge=1)] = 1
+    """People who judge an item before its one answer comes back; all of them are paid."""
+    min_batch: Annotated[int, Field(ge=1)] = 1
+    """Fewest items people take at a time: a smaller purchase grows to it where it can."""
+    latency_hours: Annotated[float, Field(ge=0.0, allow_inf_nan=False)] = 0.0
+    """From sending a batch to its first answers; for dates only."""
+    items_per_hour: Annotated[float, Field(gt=0.0, allow_inf_nan=False)] | None = None
+    """Items that people answer in an hour; for dates only."""
     machine_fee: Dollars = 0.0
     gpu_usd_per_hour: Dollars = 3.0
     fixed_cost_per_training: Dollars = 0.0
+
+    @cached_property
+    def people(self) -> LabelPrices:
+        """Prices of people's labels, item by item."""
+        tiers = [(tier.n_from, tier.price) for tier in self.tiers]
+        return item_prices(tiers or [(0, self.price_per_label)], self.judgements_per_item)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _first_price(cls, values: Any) -> Any:
+        """``price_per_label`` follows from tiers, so that there is one first price."""
+        if not isinstance(values, dict) or "price_per_label" in values:
+            return values
+        match values.get("tiers"):
+            case [{"price": price}, *_] | [PriceTier(price=price), *_]:
+                return {**values, "price_per_label": price}
+        return values
+
+    @model_validator(mode="after")
+    def _tiers_rise(self) -> Self:
+        if not self.tiers:
+            return self
+        starts = [tier.n_from for tier in self.tiers]
+        if starts[0] != 0 or any(later <= start for start, later in pairwise(starts)):
+            raise ValueError(f"tiers: expected from = 0, then rising, found {starts}")
+        if self.price_per_label != self.tiers[0].price:
+            raise ValueError(
+                f"price_per_label: expected none beside tiers, or the first tier's "
+                f"{self.tiers[0].price:g}, found {self.price_per_label:g}"
+            )
+        return self
 
 
 class PlanSettings(_Model):

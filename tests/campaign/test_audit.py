@@ -293,7 +293,12 @@ def test_certifying_does_not_depend_on_the_order_of_the_answers() -> None:
     answers = [
         certify_ranking(
             ranking,
-            LabelTable(audit.audited[order], told[order], np.zeros(order.size, np.int64)),
+            LabelTable(
+                audit.audited[order],
+                told[order],
+                np.zeros(order.size, np.int64),
+                np.full(order.size, 0.04),
+            ),
             n_pool=2000,
             n_classes=3,
             settings=SETTINGS,

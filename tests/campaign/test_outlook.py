@@ -9,10 +9,13 @@ import numpy as np
 import pytest
 
 from mcal.bootstrap import CurveReplicas, PlanReplicas
+from mcal.campaign.label_cost import label_cost
 from mcal.campaign.outlook import Outlook, look_out
 from mcal.planning import TrainingCost
+from mcal.settings import Settings
 
 KNOTS = np.array([100, 150, 300, 500])
+LABELS = label_cost(10_000, Settings())
 TRAINING = TrainingCost(2.0, 0.01)
 HUMAN_ONLY = 400.0
 # Three replicas; no purchase as small as to 150 fits.
@@ -35,7 +38,7 @@ def replicas(cost: Any = COST) -> PlanReplicas:
 
 def outlook(cost: Any = COST, labels: Any = ((0, 0, 0, 0),), n_free: int = 0) -> Outlook:
     return look_out(
-        replicas(cost), np.asarray(labels, float), n_free=n_free, training=TRAINING, saved_usd=0.04
+        replicas(cost), np.asarray(labels, float), n_free=n_free, training=TRAINING, labels=LABELS
     )
 
 

@@ -8,7 +8,14 @@ import pytest
 import mcal
 import plan_oracle
 from mcal import _core
-from mcal.planning import Plan, TrainingCost, curve_knots, refine_thetas, search_plan
+from mcal.planning import (
+    Plan,
+    TrainingCost,
+    curve_knots,
+    label_cost_usd,
+    refine_thetas,
+    search_plan,
+)
 
 THETAS = np.arange(1, 21) / 20
 
@@ -77,6 +84,29 @@ def test_a_worked_example() -> None:
     assert plan.human_only_cost_usd == 1000.0
     assert plan.error * 1000 == pytest.approx((1000 - n) * (0.1 - 0.000375 * (n - 200)))
     assert plan.n_steps == 1  # beta leaves 2 % of $281
+
+
+def test_volume_prices_move_the_plan() -> None:
+    # Of 1,000 labels the first 400 cost $1, the others $3: a machine label saves $3 down to 400.
+    options: dict[str, Any] = {
+        "n_pool": 1000, "n_test": 0, "n_train": 100, "target_error": 0.05, "n_train_max": 100,
+        "price_per_label": 1.0, "price_steps": [(400, 3.0)],
+    }  # fmt: skip
+    plan = search_plan([100], [[0.0]], [0.5], **options)
+    assert plan.human_only_cost_usd == 400.0 + 600 * 3.0
+    assert (plan.n_machine, plan.total_cost_usd) == (450, 400.0 + 150 * 3.0)
+    # A fee of $2 lies between the prices: the machine gives labels while they cost people $3.
+    plan = search_plan([100], [[0.0]], [1.0], machine_fee=2.0, **options)
+    assert (plan.n_machine, plan.total_cost_usd) == (600, 400.0 + 600 * 2.0)
+    assert plan.theta == 600 / 900
+
+
+def test_the_cost_of_labels_step_by_step() -> None:
+    steps = [(3, 0.5), (5, 2.0)]
+    assert [label_cost_usd(n, 1.0, steps) for n in (0, 1, 3, 4, 5, 7)] == [
+        0.0, 1.0, 3.0, 3.5, 4.0, 8.0,
+    ]  # fmt: skip
+    assert label_cost_usd(7, 0.25) == 1.75
 
 
 def test_the_result_does_not_depend_on_threads() -> None:
@@ -285,6 +315,9 @@ def test_bad_grids_are_named() -> None:
         ({"n_train": 11}, "n_train: expected an integer >= 0 and <= 10, found 11"),
         ({"batch_min": 0}, "batch_min: expected an integer >= 1, found 0"),
         ({"surface_stride": -1}, "surface_stride: expected an integer >= 0, found -1"),
+        ({"price_steps": [(0, 1.0)]}, "price_steps: expected to rise from 1 or more, found 0"),
+        ({"price_steps": [(5, 1.0), (5, 2.0)]}, "price_steps: expected to rise .*, found 5 after"),
+        ({"price_steps": [(5, math.nan)]}, "price_steps: expected finite prices >= 0, found nan"),
     ],
 )
 def test_the_core_itself_refuses_what_would_not_end(changes: dict[str, Any], message: str) -> None:
@@ -292,8 +325,8 @@ def test_the_core_itself_refuses_what_would_not_end(changes: dict[str, Any], mes
         "n_knots": [0, 10], "error": np.zeros((1, 2)), "thetas": [1.0],
         "n_pool": 12, "n_test": 2, "n_train": 2, "n_train_max": 10, "batch_min": 1,
         "target_error": 0.05, "per_machine_label": False, "price_per_label": 0.04,
-        "machine_fee": 0.0, "fixed": 0.0, "per_item": 0.0, "per_item_squared": 0.0,
-        "per_new_item": 0.0, "surface_stride": 0,
+        "price_steps": [], "machine_fee": 0.0, "fixed": 0.0, "per_item": 0.0,
+        "per_item_squared": 0.0, "per_new_item": 0.0, "surface_stride": 0,
     }  # fmt: skip
     _core.search_plan(**arguments)
     with pytest.raises(ValueError, match=message):

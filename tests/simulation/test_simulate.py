@@ -39,7 +39,7 @@ def test_every_item_is_labelled_once_and_paid_for(result: SimulationResult, poli
     for o in result.outcomes["tiny", policy]:
         people = o.n_test + o.n_train + o.n_audit + o.n_rest
         assert people + o.n_machine == o.n_pool == TINY.n_pool
-        assert o.labels_usd == 0.07 * people
+        assert o.labels_usd == pytest.approx(0.07 * people)
         fee_usd = 0.035 if policy == "ground-truth" else 0.003
         assert o.fee_usd == fee_usd * o.n_machine
         assert o.total_usd == o.labels_usd + o.fee_usd + o.training_usd

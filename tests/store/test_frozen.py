@@ -33,14 +33,18 @@ def make_campaign(folder: Path) -> None:
         pool_fingerprint="f00d",
         broken={3: "truncated file"},
     ) as store:
-        for purpose, items in ((Purpose.TEST, [0, 1, 2]), (Purpose.TRAIN, [5, 4, 3])):
+        tiers = ((0, 0.05), (1, 0.04), (2, 0.03))
+        for purpose, items, price in (
+            (Purpose.TEST, [0, 1, 2], 0.04),
+            (Purpose.TRAIN, [5, 4, 3], tiers),
+        ):
             batch = store.add_batch(
                 purpose=purpose,
                 round=0,
                 indices=np.array(items),
                 selection="random",
                 engine="cpu",
-                price_per_label=0.04,
+                price_per_label=price,
                 reason="to begin with",
             )
             store.submit_batch(batch.batch_id, f"ticket-{purpose}")
@@ -93,6 +97,8 @@ def check_campaign(store: Store, schema: int) -> None:
     assert [batch.ticket for batch in store.batches()] == ["ticket-test", "ticket-train"]
     assert store.labels().indices.tolist() == [0, 1, 2, 5, 4, 3]
     assert store.labels().labels.tolist() == [0, 1, NO_LABEL] * 2
+    prices = [0.04] * 3 + ([0.05, 0.04, 0.03] if schema >= 4 else [0.04] * 3)
+    assert store.labels().price_usd.tolist() == prices
     assert [run.status for run in store.runs()] == ["interrupted", "finished"]
     assert store.machine_labels().confidence.tolist() == np.linspace(0.5, 1.0, 6).tolist()
     assert store.spend() == {"labels": 0.24, "machine_fee": 0.006, "training": 0.04, "fixed": 0.005}

@@ -256,3 +256,41 @@ def test_the_money_adds_up(data, tmp_path_factory):
         runs = reader.runs()
         assert spend["training"] == pytest.approx(sum(run.cost_usd for run in runs))
         assert spend["fixed"] == pytest.approx(sum(run.fixed_cost_usd for run in runs))
+
+
+TIERS = ((0, 0.05), (2, 0.04), (3, 0.01))
+
+
+def test_a_label_costs_the_price_of_its_place_whenever_it_comes(create, buy):
+    store = create()
+    batch_id = buy(store, [9, 4, 7, 2, 1], price_per_label=TIERS)
+    assert store.batches()[0].price_per_label == 0.05
+    paid = []
+    for item in (1, 7, 9, 4, 2):
+        before = store.spend()["labels"]
+        store.tell(batch_id, [item, 1], [0, 0])  # 1 again: told before, not paid again
+        paid.append(round(store.spend()["labels"] - before, 9))
+    assert paid == [0.01, 0.04, 0.05, 0.05, 0.01]
+    table = store.labels()
+    assert table.indices.tolist() == [9, 4, 7, 2, 1]
+    assert table.price_usd.tolist() == [0.05, 0.05, 0.04, 0.01, 0.01]
+    assert store.spend()["labels"] == 0.16
+
+
+def test_prices_of_one_batch_are_not_those_of_another(create, buy):
+    store = create()
+    first = buy(store, [1, 2, 3, 5], price_per_label=TIERS)
+    second = buy(store, [8, 6], price_per_label=0.02)
+    assert store.tell(second, [8, 6], [0, 1]) == 2
+    assert store.tell(first, [5, 3, 2, 1], [0, 1, 0, 1]) == 4
+    assert store.labels().price_usd.tolist() == [0.05, 0.05, 0.04, 0.01, 0.02, 0.02]
+    assert store.spend()["labels"] == 0.19
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [[], [(1, 0.1)], [(0, 0.1), (0, 0.2)], [(0, 0.1), (3, 0.2)], [(0, 0.1), (2, 1), (1, 1)]],
+)
+def test_steps_that_make_no_prices(create, buy, steps):
+    with pytest.raises(ValueError, match="price_per_label: expected positions that rise from 0"):
+        buy(create(), [1, 2, 3], price_per_label=steps)

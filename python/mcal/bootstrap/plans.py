@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from mcal import _core
 from mcal._core import as_integer, as_number
-from mcal.planning import TrainingCost
+from mcal.planning import TrainingCost, label_cost_usd
 from mcal.types import FloatArray, IndexArray
 
 from .curves import CurveReplicas, quantiles
@@ -122,6 +123,7 @@ def bootstrap_plans(
     target_error: float,
     target: Literal["set", "machine"] = "set",
     price_per_label: float,
+    price_steps: Sequence[tuple[int, float]] = (),
     machine_fee: float = 0.0,
     training: TrainingCost | None = None,
     batch_min: int = 1,
@@ -145,6 +147,8 @@ def bootstrap_plans(
         Errors relative to the whole pool, or to the machine labels.
     price_per_label, machine_fee : float
         Dollars, >= 0.
+    price_steps : sequence of (int, float)
+        Later prices, as ``search_plan`` takes them.
     training : TrainingCost, optional
         Dollars of each training to come, scoring included; default: free.
     batch_min : int
@@ -181,6 +185,7 @@ def bootstrap_plans(
         target_error=as_number(target_error, "target_error", 0.0, 1.0, open=True),
         per_machine_label=target == "machine",
         price_per_label=price_per_label,
+        price_steps=price_steps,
         machine_fee=as_number(machine_fee, "machine_fee", 0.0),
         fixed=training.fixed,
         per_item=training.per_item,
@@ -197,5 +202,5 @@ def bootstrap_plans(
         stop_cost_usd=stop[:, 3],
         go_on_cost_usd=go_on[:, 3],
         knot_cost_usd=knot_cost_usd,
-        human_only_cost_usd=price_per_label * n_pool,
+        human_only_cost_usd=label_cost_usd(n_pool, price_per_label, price_steps),
     )

@@ -105,7 +105,7 @@ def freeze(
         target_error=target_error,
         confidence=settings.certificate.confidence,
         target=target,
-    )
+    ).at_least(settings.prices.min_batch)
     audited = scores.indices[ranked[plan.draw(draw_seed)]]
     # The first E un-audited items are never refused, and may reach below the frame.
     free = allowed_errors(n_pool, target_error) + plan.n_audit if target == "set" else 0

@@ -56,12 +56,14 @@ class Decision:
 
 def first_batch_size(n_pool: int, settings: Settings) -> int:
     """|B0|: ``initial_share`` of N, and enough of a small pool to train on at all."""
-    return max(_least(n_pool, settings), round(settings.plan.initial_share * n_pool))
+    least = max(_least(n_pool, settings), settings.prices.min_batch)
+    return max(least, round(settings.plan.initial_share * n_pool))
 
 
 def smallest_batch(n_pool: int, settings: Settings) -> int:
-    """Fewest labels worth a training: delta_min of algorithm.md section 4."""
-    return max(_least(n_pool, settings), round(settings.plan.delta_min_share * n_pool))
+    """Fewest labels worth a training: delta_min of algorithm.md section 4, and people's least."""
+    least = max(_least(n_pool, settings), settings.prices.min_batch)
+    return max(least, round(settings.plan.delta_min_share * n_pool))
 
 
 def _least(n_pool: int, settings: Settings) -> int:
@@ -163,7 +165,7 @@ class _Standing:
 
     @property
     def human_only_usd(self) -> float:
-        return self.settings.prices.price_per_label * self.n_pool
+        return self.settings.prices.people.total_usd(self.n_pool)
 
     @property
     def least_gain_usd(self) -> float:

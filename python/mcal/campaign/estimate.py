@@ -23,6 +23,7 @@ from ..settings import Settings
 from .audit import n_test_of
 from .decide import smallest_batch
 from .forecast import audit_labels, with_audit
+from .label_cost import label_cost
 from .outlook import Outlook, look_out
 
 __all__ = ["Estimates", "estimate_plan", "n_test_items"]
@@ -43,13 +44,17 @@ class Estimates:
 
 
 def n_test_items(n_pool: int, settings: Settings) -> int:
-    """|T|: as asked, else clip(1.5 % of N, min(500, 5 % of N), 5,000); 5 % as in the paper."""
+    """|T|: as asked, else clip(1.5 % of N, min(500, 5 % of N), 5,000); 5 % as in the paper.
+
+    Never below the smallest batch that people take.
+    """
+    least = settings.prices.min_batch
     if settings.plan.test_size is not None:
-        return settings.plan.test_size
+        return max(least, settings.plan.test_size)
     if settings.preset == "paper":
-        return max(1, round(0.05 * n_pool))
-    least = min(500, round(0.05 * n_pool))
-    return max(1, min(5000, max(least, round(0.015 * n_pool))))
+        return max(least, round(0.05 * n_pool))
+    few = min(500, round(0.05 * n_pool))
+    return max(least, min(5000, max(few, round(0.015 * n_pool))))
 
 
 def estimate_plan(
@@ -128,7 +133,8 @@ def estimate_plan(
         n_train=now,
         target_error=settings.target_error,
         target=settings.target,
-        price_per_label=prices.price_per_label,
+        price_per_label=prices.people.first_usd,
+        price_steps=prices.people.later_usd,
         machine_fee=prices.machine_fee,
         training=training,
         batch_min=smallest_batch(n_pool, settings),
@@ -171,7 +177,8 @@ def _outlook(
         n_test=n_withheld,
         target_error=settings.target_error,
         target=settings.target,
-        price_per_label=prices.price_per_label,
+        price_per_label=prices.people.first_usd,
+        price_steps=prices.people.later_usd,
         machine_fee=prices.machine_fee,
         training=training,
         batch_min=smallest_batch(n_pool, settings),
@@ -187,5 +194,5 @@ def _outlook(
         labels,
         n_free=n_free,
         training=training,
-        saved_usd=max(0.0, prices.price_per_label - prices.machine_fee),
+        labels=label_cost(n_pool, settings),
     )

@@ -11,6 +11,7 @@ from ..fitting import CurveFits
 from ..planning import Plan
 from ..settings import Settings
 from ..types import FloatArray, IndexArray
+from .label_cost import label_cost
 
 __all__ = ["audit_labels", "expected_audit", "with_audit"]
 
@@ -65,20 +66,25 @@ def with_audit(
             settings=settings,
         )
 
-    saved_usd = settings.prices.price_per_label - settings.prices.machine_fee
+    labels = label_cost(n_pool, settings)
+
+    def moved_usd(before: int, after: int) -> float:
+        """What all labels cost more when the machine gives ``after`` of them, not ``before``."""
+        return float(np.diff(labels.of([before, after]))[0])
+
     stop = audit(n_train) if plan.stop_n_machine else ExpectedAudit(0, 0.0, 0, np.zeros(1))
-    moved_usd = saved_usd * (plan.stop_n_machine - stop.n_machine)
-    stop_usd = plan.stop_cost_usd + moved_usd
+    stop_moved_usd = moved_usd(plan.stop_n_machine, stop.n_machine)
+    stop_usd = plan.stop_cost_usd + stop_moved_usd
     plan = replace(
         plan,
         stop_theta=plan.stop_theta if stop.n_machine else 0.0,
         stop_n_machine=stop.n_machine,
         stop_cost_usd=stop_usd,
     )
-    go_on_usd = None if plan.go_on_cost_usd is None else plan.go_on_cost_usd + moved_usd
+    go_on_usd = None if plan.go_on_cost_usd is None else plan.go_on_cost_usd + stop_moved_usd
     if plan.n_steps:
         best = audit(plan.n_train)
-        go_on_usd = plan.total_cost_usd + saved_usd * (plan.n_machine - best.n_machine)
+        go_on_usd = plan.total_cost_usd + moved_usd(plan.n_machine, best.n_machine)
         if go_on_usd < stop_usd:
             return replace(
                 plan,

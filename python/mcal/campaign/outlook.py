@@ -12,6 +12,7 @@ import numpy as np
 from ..bootstrap import PlanReplicas
 from ..planning import TrainingCost
 from ..types import FloatArray
+from .label_cost import LabelCost
 
 __all__ = ["Outlook", "look_out"]
 
@@ -92,7 +93,7 @@ def look_out(
     *,
     n_free: int,
     training: TrainingCost,
-    saved_usd: float,
+    labels: LabelCost,
 ) -> Outlook:
     """Reduce replicas to an outlook, each total with the audit that follows it.
 
@@ -107,17 +108,17 @@ def look_out(
         Machine labels that need no audit: no replica gets fewer because of one.
     training : TrainingCost
         As the replicas were planned with.
-    saved_usd : float
-        By one machine label in place of a person's.
+    labels : LabelCost
+        As the replicas were planned with.
     """
     knots = replicas.curves.n_knots
     now = int(knots[0])
     walk = np.array([_walk_usd(training, now, n) for n in knots.tolist()])
     leap = np.array([training.path(now, n, int(n > now)) for n in knots.tolist()])
-    without_usd = replicas.human_only_cost_usd + walk - saved_usd * n_free
-    bare = replicas.knot_cost_usd - leap + walk
-    audit_usd = saved_usd * audit_labels[np.arange(len(bare)) % len(audit_labels)]
-    cost_usd = np.minimum(bare + audit_usd, np.maximum(bare, without_usd))
+    perfect = replicas.knot_cost_usd - leap  # labels alone
+    free_usd = min(float(labels.of(n_free)), replicas.human_only_cost_usd)
+    audited = labels.with_fewer(perfect, audit_labels[np.arange(len(perfect)) % len(audit_labels)])
+    cost_usd = np.minimum(audited, np.maximum(perfect, free_usd)) + walk
     best = np.nanargmin(cost_usd, axis=1)
     total_usd = np.minimum(cost_usd[np.arange(best.size), best], replicas.human_only_cost_usd)
     mean_usd = cost_usd.mean(axis=0)  # NaN where any is

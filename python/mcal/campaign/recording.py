@@ -59,13 +59,14 @@ class Recording:
         *,
         engine: str = "cpu",
     ) -> None:
+        n_before = sum(batch.n_items for batch in self.store.batches())
         self.store.add_batch(
             purpose=purpose,
             round=round_,
             indices=indices,
             selection=selection,
             engine=engine,
-            price_per_label=self.settings.prices.price_per_label,
+            price_per_label=self.settings.prices.people.purchase(n_before, indices.size),
             reason=reason,
         )
 

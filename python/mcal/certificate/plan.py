@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -54,6 +54,14 @@ class AuditPlan:
     expected_human: float
     tolerated: int | None = None
     """k: the cut is at the next audited error; None where nothing is audited, or for "machine"."""
+
+    def at_least(self, n_audit: int) -> AuditPlan:
+        """The same plan with no fewer draws, as far as the frame goes; none where it has none.
+
+        More draws than planned promise no less: the certificate counts those that were made.
+        """
+        grown = min(self.frame, max(self.n_audit, n_audit))
+        return replace(self, n_audit=grown) if self.n_audit else self
 
     def draw(self, seed: int) -> IndexArray:
         """The ranks to audit, rising. Record the seed before, and the ranks before any label."""

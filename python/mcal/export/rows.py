@@ -99,7 +99,7 @@ def read_rows(store: Store, item_name: Callable[[int], str]) -> Rows:
     rows.labels[people.indices] = people.labels  # NO_LABEL is an empty cell too
     rows.sources[people.indices] = codes[people.batches]
     rows.rounds[people.indices] = _by_batch([b.round for b in batches], people.batches)
-    rows.price_usd[people.indices] = _by_batch([b.price_per_label for b in batches], people.batches)
+    rows.price_usd[people.indices] = people.price_usd
     if machine is not None:
         rows.labels[machine.indices] = machine.labels
         rows.sources[machine.indices] = _source(Source.MACHINE)

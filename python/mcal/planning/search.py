@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal, Self
 
@@ -16,7 +16,14 @@ from mcal.types import FloatArray, IndexArray
 
 from .training_cost import TrainingCost
 
-__all__ = ["CostSurface", "Plan", "curve_knots", "refine_thetas", "search_plan"]
+__all__ = [
+    "CostSurface",
+    "Plan",
+    "curve_knots",
+    "label_cost_usd",
+    "refine_thetas",
+    "search_plan",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +74,7 @@ def search_plan(
     target_error: float,
     target: Literal["set", "machine"] = "set",
     price_per_label: float,
+    price_steps: Sequence[tuple[int, float]] = (),
     machine_fee: float = 0.0,
     training: TrainingCost | None = None,
     batch_min: int = 1,
@@ -83,8 +91,9 @@ def search_plan(
     promise: S * error <= target_error * n_pool under "set" (Eq. 2), error <= target_error under
     "machine". The total (Eq. 1) is
 
-        price_per_label * (n_pool - S) + machine_fee * S + training from n_train to n.
+        price_per_label * (n_pool - S) + machine_fee * S + training from n_train to n,
 
+    with people's n_pool - S labels at their prices one by one where there are ``price_steps``.
     Candidates are to stop now (S with what is bought, no more training), to let people label
     everything, and every n from ``n_train + batch_min`` to ``n_train_max`` in one step; more steps
     never cost less. Equal totals go to the smallest n. A theta that would label nothing is 0, and
@@ -115,6 +124,9 @@ def search_plan(
         Errors relative to the whole pool, or to the machine labels.
     price_per_label, machine_fee : float
         Dollars, >= 0.
+    price_steps : sequence of (int, float)
+        Later prices: people's labels ``from`` and later, in the order bought and counted from 0,
+        cost ``price`` dollars each; ``from`` rises from >= 1.
     training : TrainingCost, optional
         Dollars of each training to come, scoring included; default: free.
     batch_min : int
@@ -171,6 +183,7 @@ def search_plan(
         target_error=target_error,
         per_machine_label=target == "machine",
         price_per_label=price_per_label,
+        price_steps=price_steps,
         machine_fee=machine_fee,
         fixed=training.fixed,
         per_item=training.per_item,
@@ -179,12 +192,10 @@ def search_plan(
         surface_stride=surface_stride if surface else 0,
     )
     best = stop if go_on is None or stop.cost_usd <= go_on.cost_usd else go_on
-    human_only_usd = price_per_label * n_pool
     n_steps = 0
     if best.n_train > n_train:
-        labels_usd = human_only_usd - (price_per_label - machine_fee) * best.n_machine
         for n_steps in range(min(max_steps, (best.n_train - n_train) // batch_min), 1, -1):
-            total_usd = labels_usd + training.path(n_train, best.n_train, n_steps)
+            total_usd = best.labels_usd + training.path(n_train, best.n_train, n_steps)
             if total_usd <= (1.0 + beta) * best.cost_usd:
                 break
         else:
@@ -201,7 +212,7 @@ def search_plan(
         stop_theta=stop.theta,
         stop_n_machine=stop.n_machine,
         go_on_cost_usd=None if go_on is None else go_on.cost_usd,
-        human_only_cost_usd=human_only_usd,
+        human_only_cost_usd=label_cost_usd(n_pool, price_per_label, price_steps),
         surface=None
         if cells is None
         else CostSurface(
@@ -209,6 +220,18 @@ def search_plan(
             thetas=theta_values,
             cost_usd=cells,
         ),
+    )
+
+
+def label_cost_usd(
+    n_labels: int, price_per_label: float, price_steps: Sequence[tuple[int, float]] = ()
+) -> float:
+    """Dollars for people's first ``n_labels`` labels, at the prices of ``search_plan``."""
+    starts = [min(start, n_labels) for start, _ in price_steps]
+    prices = [price_per_label, *(price for _, price in price_steps)]
+    return sum(
+        price * (end - start)
+        for start, end, price in zip([0, *starts], [*starts, n_labels], prices, strict=True)
     )
 
 

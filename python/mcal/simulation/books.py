@@ -164,9 +164,9 @@ class Books:
             target_error=self.settings.target_error,
             target=self.settings.target,
             rounds=len(self.n_train),
-            labels_usd=prices.price_per_label * (n_pool - count[Owner.MACHINE]),
+            labels_usd=prices.people.total_usd(n_pool - count[Owner.MACHINE]),
             fee_usd=prices.machine_fee * count[Owner.MACHINE],
             training_usd=self.spent_on_training_usd(),
-            human_only_usd=prices.price_per_label * n_pool,
+            human_only_usd=prices.people.total_usd(n_pool),
             forecasts=forecasts,
         )

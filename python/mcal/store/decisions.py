@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from mcal.errors import StoreError
+from mcal.money import to_nano, to_usd
 
 from .clock import utc_now
 from .facts import Facts, as_integers, as_new_items, check_range, to_json
-from .money import to_nano, to_usd
 from .records import ActionRecord, FinishRecord, MachineLabelling, MachineLabels
 
 __all__ = ["Decisions"]

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from hashlib import sha256
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 
 from mcal.errors import StoreError
+from mcal.money import NANO_PER_USD, to_nano, to_usd
 from mcal.types import NO_LABEL, BatchStatus, IndexArray, Purpose
 
 from .clock import utc_now
 from .facts import Facts, as_integers, as_new_items, check_range
-from .money import to_nano, to_usd
 from .records import BatchRecord, LabelTable
 
 __all__ = ["Purchases"]
@@ -37,7 +39,7 @@ class Purchases(Facts):
         indices: npt.ArrayLike,
         selection: str,
         engine: str,
-        price_per_label: float,
+        price_per_label: float | Sequence[tuple[int, float]],
         reason: str,
     ) -> BatchRecord:
         """Record a purchase before it is sent, and return it with status planned.
@@ -53,8 +55,10 @@ class Purchases(Facts):
             Items to buy, in the order chosen; K >= 1.
         selection, engine : str
             What chose them, and which implementation of it.
-        price_per_label : float
-            Dollars, rounded to the nano-dollar.
+        price_per_label : float or sequence of (int, float)
+            Dollars, rounded to the nano-dollar; or pairs (position, dollars): items at that
+            position of ``indices`` and later cost so much each, up to the next pair. Positions
+            rise from 0.
         reason : str
             A sentence for the report.
 
@@ -66,7 +70,7 @@ class Purchases(Facts):
         items = as_new_items(indices, self._n_pool)
         if not items.size:
             raise ValueError("indices: expected at least one item, found none")
-        price_nano = to_nano("price_per_label", price_per_label)
+        first_nano, *steps_nano = _price_steps(price_per_label, items.size)
         purpose = Purpose(purpose)
         digest = sha256(f"{self._fingerprint}\n".encode() + items.astype("<i8").tobytes())
         batch_id = f"{purpose}-{round:03d}-{digest.hexdigest()[:8]}"
@@ -89,12 +93,14 @@ class Purchases(Facts):
                     round,
                     selection,
                     engine,
-                    price_nano,
+                    first_nano[1],
                     items.size,
                     reason,
                     created_at,
                 ),
             )
+            for first, nano in steps_nano:
+                self._db.execute("INSERT INTO price_steps VALUES (?, ?, ?)", (batch, first, nano))
             self._db.execute(
                 "INSERT INTO batch_items (item, batch, position)"
                 " SELECT item, ?, value FROM temp.given ORDER BY item",
@@ -108,7 +114,7 @@ class Purchases(Facts):
             ticket=None,
             selection=selection,
             engine=engine,
-            price_per_label=to_usd(price_nano),
+            price_per_label=to_usd(first_nano[1]),
             n_items=items.size,
             n_told=0,
             reason=reason,
@@ -173,7 +179,8 @@ class Purchases(Facts):
                 "SELECT COUNT(*) FROM temp.given WHERE item NOT IN (SELECT item FROM labels)"
             )
             if n_new:
-                entry = self._spend("labels", n_new * price_nano, batch=batch, n_labels=n_new)
+                nano = n_new * price_nano + self._later_nano(batch, price_nano)
+                entry = self._spend("labels", nano, batch=batch, n_labels=n_new)
                 self._db.execute(
                     "INSERT INTO labels (item, label, entry) SELECT item, value, ?"
                     " FROM temp.given WHERE item NOT IN (SELECT item FROM labels) ORDER BY item",
@@ -239,13 +246,21 @@ class Purchases(Facts):
             dtype=[(name, np.int64) for name in ("item", "label", "batch", "position")],
         )
         rows = rows[np.lexsort((rows["position"], rows["batch"]))]
-        keys = self._db.array(
-            "SELECT batch FROM batches ORDER BY batch", dtype=[("batch", np.int64)]
+        prices = self._db.array(
+            "SELECT batch, price_nano FROM batches ORDER BY batch",
+            dtype=[("batch", np.int64), ("price_nano", np.int64)],
         )
+        batches = np.searchsorted(prices["batch"], rows["batch"])
+        nano = prices["price_nano"][batches] if batches.size else np.empty(0, np.int64)
+        for batch, first, step_nano in self._db.rows(
+            "SELECT batch, first, price_nano FROM price_steps ORDER BY batch, first"
+        ):
+            nano[(rows["batch"] == batch) & (rows["position"] >= first)] = step_nano
         return LabelTable(
             indices=rows["item"].copy(),
             labels=rows["label"].copy(),
-            batches=np.searchsorted(keys["batch"], rows["batch"]),
+            batches=batches,
+            price_usd=nano / NANO_PER_USD,
         )
 
     def no_label_counts(self) -> dict[Purpose, int]:
@@ -255,6 +270,21 @@ class Purchases(Facts):
             " JOIN batches USING (batch) WHERE label = -1 GROUP BY purpose"
         )
         return dict.fromkeys(Purpose, 0) | {Purpose(name): n for name, n in rows}
+
+    def _later_nano(self, batch: int, price_nano: int) -> int:
+        """What the new labels among the given ones cost beyond the price of their first item."""
+        nano = 0
+        for first, step_nano in self._db.rows(
+            "SELECT first, price_nano FROM price_steps WHERE batch = ? ORDER BY first", (batch,)
+        ):
+            (n_new,) = self._db.row(
+                "SELECT COUNT(*) FROM temp.given JOIN batch_items USING (item)"
+                " WHERE position >= ? AND item NOT IN (SELECT item FROM labels)",
+                (first,),
+            )
+            nano += n_new * (step_nano - price_nano)
+            price_nano = step_nano
+        return nano
 
     def _batch(self, batch_id: str) -> tuple[int, int]:
         rows = self._db.rows(
@@ -285,3 +315,19 @@ class Purchases(Facts):
                 f"{self._db.name}: item {item} of batch {batch_id} was told label {first}, "
                 f"which stands; found {now}"
             )
+
+
+def _price_steps(
+    price_per_label: float | Sequence[tuple[int, float]], n_items: int
+) -> list[tuple[int, int]]:
+    """Pairs (position, nano-dollars), the first at 0."""
+    pairs = price_per_label if isinstance(price_per_label, Sequence) else [(0, price_per_label)]
+    steps = [(position, to_nano("price_per_label", usd)) for position, usd in pairs]
+    positions = [position for position, _ in steps]
+    rising = all(before < after for before, after in pairwise([*positions, n_items]))
+    if positions[:1] != [0] or not rising:
+        raise ValueError(
+            f"price_per_label: expected positions that rise from 0 and stay below {n_items}, "
+            f"found {positions}"
+        )
+    return steps

@@ -52,7 +52,7 @@ class BatchRecord:
     ticket: str | None
     selection: str
     engine: str
-    price_per_label: float
+    price_per_label: float  # of its first item; volume prices may change inside a batch
     n_items: int
     n_told: int
     reason: str
@@ -67,6 +67,7 @@ class LabelTable:
     indices: IndexArray  # (K,)
     labels: IndexArray  # (K,) class numbers, or NO_LABEL
     batches: IndexArray  # (K,) positions in Store.batches()
+    price_usd: FloatArray  # (K,) what each cost
 
 
 @dataclass(frozen=True)

@@ -267,6 +267,28 @@ _ESTIMATES_3 = (
     BEGIN SELECT RAISE(ABORT, 'the campaign is finished'); END""",
 )
 
+# Prices that change inside a batch, as volume prices do: its items at `first` and later, in the
+# order chosen, cost so much each. A batch of one price has `batches.price_nano` alone.
+_PRICE_STEPS_4 = (
+    """
+    CREATE TABLE price_steps (
+        batch INTEGER NOT NULL REFERENCES batches,
+        first INTEGER NOT NULL CHECK (first > 0),
+        price_nano INTEGER NOT NULL CHECK (typeof(price_nano) = 'integer' AND price_nano >= 0),
+        PRIMARY KEY (batch, first)
+    ) WITHOUT ROWID""",
+    *(
+        f"""
+    CREATE TRIGGER price_steps_{verb.lower()} BEFORE {verb} ON price_steps
+    BEGIN SELECT RAISE(ABORT, 'facts are only appended'); END"""
+        for verb in ("UPDATE", "DELETE")
+    ),
+    """
+    CREATE TRIGGER price_steps_after_told BEFORE INSERT ON price_steps
+    WHEN EXISTS (SELECT 1 FROM spend WHERE batch = NEW.batch)
+    BEGIN SELECT RAISE(ABORT, 'labels of the batch are paid for'); END""",
+)
+
 MIGRATIONS: tuple[Migration, ...] = (
     (
         f"PRAGMA application_id = {APPLICATION_ID}",
@@ -278,6 +300,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     ),
     _RANKING_2,
     _ESTIMATES_3,
+    _PRICE_STEPS_4,
 )
 """Migration n (counted from 1) takes a file from ``user_version`` n - 1 to n."""
 

@@ -16,10 +16,10 @@ from dataclasses import asdict, dataclass
 from math import inf
 from typing import Any
 
+from mcal.money import add_usd
 from mcal.settings import Settings
 from mcal.types import BatchStatus, Purpose
 
-from .money import add_usd, to_nano, to_usd
 from .records import ActionRecord, BatchRecord, EstimateRecord
 from .store import Store
 
@@ -138,8 +138,7 @@ def _summarise(store: Store) -> CampaignSummary:
 
     certified_error, confidence = _certificate(store)
     total = add_usd(*spend.values())
-    price_nano = to_nano("price_per_label", settings.prices.price_per_label)
-    human_only = to_usd(campaign.n_pool * price_nano)
+    human_only = settings.prices.people.total_usd(campaign.n_pool)
     predicted = _number(plan.payload, "predicted_total_cost_usd") if plan else None
     price = total if finished else predicted if has_forecast else None
     return CampaignSummary(

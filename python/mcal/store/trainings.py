@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from mcal.errors import StoreError
+from mcal.money import to_nano, to_usd
 
 from .clock import utc_now
 from .facts import Facts, to_json
-from .money import to_nano, to_usd
 from .records import EstimateKind, EstimateRecord, RunRecord
 
 __all__ = ["Trainings"]

@@ -34,7 +34,7 @@ class GroundTruth:
 
     def run(self, pool: SimulatedPool, settings: Settings, seed: int) -> Outcome:
         """Label ``pool``."""
-        fee_usd = self.fee_share * settings.prices.price_per_label
+        fee_usd = self.fee_share * settings.prices.people.total_usd(pool.n_pool) / pool.n_pool
         prices = settings.prices.model_copy(update={"machine_fee": fee_usd})
         books = Books(pool, settings.model_copy(update={"prices": prices}), seed)
         validation = books.draw(Owner.TEST, max(1, round(VALIDATION_SHARE * pool.n_pool)))

@@ -51,7 +51,7 @@ def _label_certified(steering: Steering, model: Model) -> None:
         target_error=settings.target_error,
         confidence=settings.certificate.confidence,
         target=settings.target,
-    )
+    ).at_least(settings.prices.min_batch)
     positions = plan.draw(books.seed_for("audit:draw"))
     certificate = certify(
         ranked.size,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...campaign.label_cost import label_cost
 from ...certificate import allowed_errors
 from ...selection import largest_k
 from ...settings import Settings
@@ -49,7 +50,7 @@ class OraclePlan:
                     best = outcome
                 n_train = model.n_train
                 n_buy = min(left.size, max(step, round((factor - 1.0) * n_train), 1))
-                least_usd = settings.prices.price_per_label * (n_train + n_buy)
+                least_usd = settings.prices.people.total_usd(n_train + n_buy)
                 if least_usd + books.spent_on_training_usd() >= best.total_usd:
                     break
                 books.give(Owner.TRAIN, left[largest_k(model.deficit[left], n_buy)])
@@ -65,7 +66,8 @@ def _perfect(model: Model, left: IndexArray, settings: Settings, n_pool: int) ->
     else:
         kept = errors <= settings.target_error * np.arange(1, ranked.size + 1)
     count = int(np.flatnonzero(kept)[-1]) + 1 if kept.any() else 0
-    if settings.prices.machine_fee >= settings.prices.price_per_label:
+    labels = label_cost(n_pool, settings)
+    if labels.of(count) >= labels.of(0):
         count = 0
     chosen: IndexArray = ranked[:count]
     return chosen

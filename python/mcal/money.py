@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-__all__ = ["add_usd", "to_nano", "to_usd"]
+__all__ = ["NANO_PER_USD", "add_usd", "to_nano", "to_usd"]
+
+NANO_PER_USD = 1_000_000_000
 
 _LARGEST_USD = 1e9  # sums stay far inside SQLite's 64 bits
 
@@ -22,7 +24,7 @@ def to_nano(name: str, usd: float) -> int:
 
 def to_usd(nano: int) -> float:
     """The nearest float."""
-    return nano / 1_000_000_000
+    return nano / NANO_PER_USD
 
 
 def add_usd(*amounts: float) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mcal.store.money import add_usd, to_nano, to_usd
+from mcal.money import add_usd, to_nano, to_usd
 
 
 @pytest.mark.parametrize(
