@@ -129,8 +129,10 @@ class Greedy {
     const double lost = (stride_ + 16) * 0x1p-22;
     const Array<__half> y(count(n_) * count(stride_)), of_centers(count(n) * count(stride_));
     const Array<double2> norms(count(n_)), center_norms(count(n));
-    const Array<float> row_q(count(n_)), row_e(count(n_)), q(count(n_products)),
-        e(count(n_products));
+    const Array<float> row_q(count(n_)), row_e(count(n_));
+    // Whole vectors are read: zeros behind the last center, as in the product.
+    const std::vector<float> nothing(count(n_products), 0.0F);
+    const Array<float> q(nothing), e(nothing);
     launch(&k_center_prepare, {blocks(n_, threads / 32), threads}, dtype_, x_.data(), d_, n_, d_,
            inverse_lengths_.data(), cosine_, mean_.data(), scale, lost, y.data(), stride_,
            norms.data(), row_q.data(), row_e.data());
