@@ -1,6 +1,6 @@
 """Simulate audits: is the promise kept, and how many machine labels does it cost?
 
-    python benchmarks/bench_certificate.py [--runs 2000] [--only agreement|coverage|...]
+    python benchmarks/bench_certificate.py [--runs 2000] [--only agreement|coverage|weighted|...]
 
 Agreement: against the exact binomial and, where installed, MAPIE's risk control (Hoeffding and
 Bentkus, for a binary loss). Coverage: every run draws a test set, estimates a profile, plans, draws
@@ -190,6 +190,66 @@ def coverage(runs: int) -> None:
     print(f"\nworst {worst:.2%}: {'kept' if worst <= limit else 'BROKEN'}")
 
 
+def weighted(runs: int) -> None:
+    """The weighted audit on the settings of both parts: its promise, and what it saves.
+
+    Ten audits are drawn from every plan, the uniform ones beside on the same test sets.
+    """
+    limit = 0.05 + 3 * sqrt(0.05 * 0.95 / runs)
+    print(f"\nWeighted audit: {runs} runs each, confidence {CONFIDENCE}, limit {limit:.2%}")
+    print("used: plans that are not uniform; saved: machine labels / N beyond the uniform audit's")
+    print(
+        f"\n{'':<30}{'N':>10}{'eps':>7}{'broken':>8}{'uniform':>9}{'weighted':>10}{'saved':>8}"
+        f"{'+-':>7}{'used':>6}{'audit':>8}"
+    )
+    worst = 0.0
+    more = [setting for setting in EFFICIENCY if setting not in COVERAGE]
+    for setting in COVERAGE + more:
+        pool = Pool.of(setting, setting.wrong())
+        sizes = {"n_pool": setting.n_pool, "target_error": setting.target_error}
+        broken = used = 0
+        machine: list[tuple[int, int]] = []
+        audits = []
+        for run in range(runs):
+            if run % 10 == 0:
+                rates = estimate(pool, setting.n_test, np.random.default_rng((run, setting.n_pool)))
+                expected = (pool.edges, rates)
+                plan = mcal.plan_weighted_audit(*expected, n_test=setting.n_test, **sizes)
+                beside = mcal.plan_audit(*expected, n_test=setting.n_test, **sizes)
+            wrong, above = pool.wrong, pool.above
+            if setting.tie_levels:
+                deficit = np.arange(setting.n_ranked) * setting.tie_levels // setting.n_ranked
+                wrong = wrong[mcal.audit_order(deficit, seed=run)]
+                above = np.concatenate([[0], np.cumsum(wrong)])
+            positions, others = plan.draw(run), beside.draw(run)
+            found = mcal.certify_weighted(
+                setting.n_ranked,
+                plan.frame,
+                positions,
+                wrong[positions],
+                boundary=plan.boundary,
+                weights=(plan.weight_sure, plan.weight_unsure),
+                **sizes,
+            )
+            uniform = mcal.certify(setting.n_ranked, beside.frame, others, wrong[others], **sizes)
+            seen = np.count_nonzero(wrong[positions[positions < found.cut]])
+            broken += above[found.cut] - seen > found.certified_errors
+            used += plan.boundary > 0
+            machine.append((uniform.n_machine, found.n_machine))
+            audits.append(plan.n_audit)
+        worst = max(worst, broken / runs)
+        shares = np.array(machine) / setting.n_pool
+        gains = (shares[:, 1] - shares[:, 0]).reshape(-1, 10).mean(axis=1)
+        error = gains.std() / sqrt(gains.size)
+        print(
+            f"{setting.name:<30}{setting.n_pool:>10,}{setting.target_error:>7.1%}"
+            f"{broken / runs:>8.2%}{shares[:, 0].mean():>9.2%}{shares[:, 1].mean():>10.2%}"
+            f"{gains.mean():>8.2%}{error:>7.2%}{used / runs:>6.0%}{np.mean(audits):>8,.0f}",
+            flush=True,
+        )
+    print(f"\nworst {worst:.2%}: {'kept' if worst <= limit else 'BROKEN'}")
+
+
 def tolerated_errors(rule: str, m: int, target: float) -> int:
     """Audited errors of ``m`` with which ``rule`` still holds the error to be below ``target``."""
     x = np.arange(m + 1)
@@ -336,12 +396,15 @@ def times() -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=2000)
-    parser.add_argument("--only", choices=("agreement", "coverage", "efficiency", "time"))
+    parts = ("agreement", "coverage", "weighted", "efficiency", "time")
+    parser.add_argument("--only", choices=parts)
     options = parser.parse_args()
     if options.only in (None, "agreement"):
         agreement()
     if options.only in (None, "coverage"):
         coverage(options.runs)
+    if options.only in (None, "weighted"):
+        weighted(-(-options.runs // 10) * 10)
     if options.only in (None, "efficiency"):
         efficiency(max(1, options.runs // 5))
     if options.only in (None, "time"):

@@ -123,7 +123,8 @@ def test_a_byte_order_mark_is_no_problem(tmp_path: Path) -> None:
         (DIGITS + "[plan]\nbetta = 1\n", "plan.betta: unknown key; did you mean beta?"),
         (
             DIGITS + '[certificate]\nkind = "audits"\n',
-            'certificate.kind: expected one of audit, none, found "audits"; did you mean "audit"?',
+            "certificate.kind: expected one of audit, weighted, none, "
+            'found "audits"; did you mean "audit"?',
         ),
         (
             DIGITS + "[certificate]\nconfidence = 95\n",

@@ -1,5 +1,6 @@
 #include "binders.hpp"
 #include "mcal/audit.hpp"
+#include "mcal/weighted_audit.hpp"
 #include "scalars.hpp"
 
 namespace mcal::bindings {
@@ -36,6 +37,24 @@ Index found(const py::object& population_any, const py::object& draws_any, const
                     as_risk(risk));
 }
 
+// A weight this large still leaves room for the score of any audit.
+constexpr Index kMaxWeight = Index{1} << 20;
+
+using Triple = py::typing::Tuple<py::object, py::object, py::object>;
+
+Stratum as_stratum(const Triple& given) {
+  if (given.size() != 3) fail_value("stratum", "(items, draws, weight)", given);
+  const Index items = as_integer(given[0], "items", 0, kMaxPopulation);
+  return {items, as_integer(given[1], "draws", 0, items),
+          as_integer(given[2], "weight", 1, kMaxWeight)};
+}
+
+Index weight(const Triple& sure, const Triple& unsure, const py::object& errors,
+             const py::object& risk) {
+  return most_weight(as_stratum(sure), as_stratum(unsure),
+                     as_integer(errors, "errors", 0, kMaxPopulation), as_risk(risk));
+}
+
 }  // namespace
 
 void bind_audit(py::module_& m) {
@@ -49,6 +68,10 @@ void bind_audit(py::module_& m) {
   m.def("most_found", &found,
         "The largest k such that finding at most k proves at most errors missed, or -1.",
         arg("population"), arg("draws"), arg("errors"), arg("risk"));
+  m.def("most_weight", &weight,
+        "The largest score that proves at most errors missed in two strata, each given as\n"
+        "(items, draws, weight of an audited error), the surer one first; or -1.",
+        arg("sure"), arg("unsure"), arg("errors"), arg("risk"));
 }
 
 }  // namespace mcal::bindings

@@ -6,7 +6,7 @@ import collections.abc
 import numpy
 import numpy.typing
 import typing
-__all__: list[str] = ['PlanChoice', 'as_integer', 'as_number', 'fewest_draws', 'fit_batch', 'hypergeometric_cdf', 'k_center', 'largest_k', 'most_found', 'replica_curves', 'replica_plans', 'replica_profiles', 'search_plan', 'set_simd_level', 'set_thread_count', 'simd_level', 'smallest_k', 'supported_simd_levels', 'thread_count', 'uncertainty']
+__all__: list[str] = ['PlanChoice', 'as_integer', 'as_number', 'fewest_draws', 'fit_batch', 'hypergeometric_cdf', 'k_center', 'largest_k', 'most_found', 'most_weight', 'replica_curves', 'replica_plans', 'replica_profiles', 'search_plan', 'set_simd_level', 'set_thread_count', 'simd_level', 'smallest_k', 'supported_simd_levels', 'thread_count', 'uncertainty']
 class PlanChoice:
     @property
     def cost_usd(self) -> float:
@@ -52,6 +52,11 @@ def largest_k(values: typing.Any, k: typing.Any) -> numpy.typing.NDArray[numpy.i
 def most_found(population: typing.Any, draws: typing.Any, errors: typing.Any, risk: typing.Any) -> int:
     """
     The largest k such that finding at most k proves at most errors missed, or -1.
+    """
+def most_weight(sure: tuple[typing.Any, typing.Any, typing.Any], unsure: tuple[typing.Any, typing.Any, typing.Any], errors: typing.Any, risk: typing.Any) -> int:
+    """
+    The largest score that proves at most errors missed in two strata, each given as
+    (items, draws, weight of an audited error), the surer one first; or -1.
     """
 def replica_curves(n_train: typing.Any, wrong: typing.Any, n_test: typing.Any, thetas: typing.Any, n_at: typing.Any, *, forms: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], chance: typing.Any, gamma_centre: typing.Any, ratio_centre: typing.Any, form_draw: typing.Any) -> tuple[numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.int32]]:
     ...

@@ -182,8 +182,10 @@ class PlanSettings(_Model):
 class CertificateSettings(_Model):
     """What is promised about the machine's labels; algorithm.md section 5."""
 
-    kind: Literal["audit", "none"] = "audit"
+    kind: Literal["audit", "weighted", "none"] = "audit"
     """audit: people check a random sample before the machine labels, and the error is certified.
+    weighted: the same promise, as exact; more items are drawn where errors are likely, which is
+    expected to save a few labels. Only for ``target = "set"``.
     none: a point estimate with ``plan.safety`` decides; nothing is promised."""
     confidence: Share = 0.95
     """That the promise holds."""
@@ -208,12 +210,17 @@ class Settings(_Model):
     @property
     def is_audited(self) -> bool:
         """Whether the campaign ends with an audit; the paper's rules know none."""
-        return self.certificate.kind == "audit" and self.preset != "paper"
+        return self.certificate.kind != "none" and self.preset != "paper"
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
         if not self.classifier:
             raise ValueError("classifier: expected at least one, found none")
+        if self.certificate.kind == "weighted" and self.target != "set":
+            raise ValueError(
+                f"certificate.kind: expected 'audit' or 'none' for target {self.target!r}, "
+                "found 'weighted'"
+            )
         if self.classes is not None:
             if len(self.classes) < 2:
                 raise ValueError(f"classes: expected at least 2, found {len(self.classes)}")

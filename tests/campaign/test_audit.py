@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from mcal.campaign.audit import Certified, FrozenAudit, certify_ranking, explain
 from mcal.campaign.evaluate import evaluate_labels
 from mcal.campaign.moves import Move
 from mcal.campaign.scoring import ItemScores
-from mcal.certificate import certify, class_report
+from mcal.certificate import WeightedAuditPlan, certify, class_report
 from mcal.profiles import estimate_profile
 from mcal.settings import CertificateSettings, PlanSettings, PriceSettings, Settings
 from mcal.store import LabelTable, Ranking, Store
@@ -23,6 +24,8 @@ from mcal.types import NO_LABEL, Purpose, TrainedModel
 SETTINGS = Settings(
     prices=PriceSettings(gpu_usd_per_hour=0.0, fixed_cost_per_training=0.5, machine_fee=0.001),
 )
+
+WEIGHTED = SETTINGS.model_copy(update={"certificate": CertificateSettings(kind="weighted")})
 
 
 def create(folder: Path, world: Blobs, settings: Settings = SETTINGS, **parts: Any) -> Campaign:
@@ -246,6 +249,40 @@ def test_a_class_without_machine_labels_is_not_recorded() -> None:
     assert details["cut"] == 5
 
 
+def test_a_weighted_audit_is_recorded_and_certified_after_a_kill(tmp_path: Path) -> None:
+    world = make_blobs(20_000, 1.5)
+    with create(tmp_path / "whole", world, WEIGHTED) as campaign:
+        whole = campaign.run()
+    slow = SlowAnnotator(world.truth, per_visit=10_000)
+    with create(tmp_path / "cut", world, WEIGHTED, annotator=slow) as campaign:
+        while not any(b.purpose is Purpose.AUDIT for b in campaign._store.batches()):
+            campaign.step()
+    with Campaign.open(
+        tmp_path / "cut", pool=world.pool, annotator=world.oracle(), classifiers=[NearestMean()]
+    ) as campaign:
+        result = campaign.run()
+    assert whole is not None
+    assert result is not None
+    np.testing.assert_array_equal(result.sources, whole.sources)
+    wrong = (result.sources == "machine") & (result.labels != world.truth)
+    assert result.summary.certified_error is not None
+    assert wrong.mean() <= result.summary.certified_error <= 0.05
+    with Store.open(tmp_path / "cut", read_only=True) as store:
+        (audit,) = (a for a in store.actions() if a.name == "audit")
+        ranking, audited = store.ranking(), store.labels(Purpose.AUDIT).indices
+    assert ranking is not None
+    plan = WeightedAuditPlan(**{f.name: audit.details[f.name] for f in fields(WeightedAuditPlan)})
+    assert plan.n_sure / plan.boundary < plan.n_unsure / (plan.frame - plan.boundary)
+    np.testing.assert_array_equal(ranking.indices[plan.draw(audit.details["draw_seed"])], audited)
+    intervals = result.summary.class_intervals
+    assert intervals is not None
+    for row in intervals.classes:
+        given = (result.sources == "machine") & (
+            result.labels == world.pool.classes.index(row.name)
+        )
+        assert row.low <= wrong[given].mean() <= row.high
+
+
 # -- the pure part, against what it is made of -----------------------------------------------
 
 
@@ -283,13 +320,13 @@ def test_the_ranking_reaches_as_deep_as_any_cut() -> None:
             assert found.cut <= audit.indices.size
 
 
-def test_certifying_does_not_depend_on_the_order_of_the_answers() -> None:
-    audit = frozen()
+@pytest.mark.parametrize("settings", [SETTINGS, WEIGHTED])
+def test_certifying_does_not_depend_on_the_order_of_the_answers(settings: Settings) -> None:
+    audit = frozen(settings=settings)
     ranking = Ranking(audit.indices, audit.labels, audit.deficit, "a", 0)
     truth = dict(zip(audit.indices.tolist(), audit.labels.tolist(), strict=True))
     told = np.array([truth[i] for i in audit.audited.tolist()])
     told[:2] = NO_LABEL, (told[1] + 1) % 3
-    frame = {"n_ranked": 500, "frame": audit.plan.frame, "start": None}
     answers = [
         certify_ranking(
             ranking,
@@ -301,8 +338,8 @@ def test_certifying_does_not_depend_on_the_order_of_the_answers() -> None:
             ),
             n_pool=2000,
             n_classes=3,
-            settings=SETTINGS,
-            **frame,  # type: ignore[arg-type]
+            settings=settings,
+            drawn=audit.details(),
         )
         for order in (np.arange(told.size), np.arange(told.size)[::-1])
     ]

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ..certificate import (
     AuditPlan,
     Certificate,
     ClassReport,
+    WeightedAuditPlan,
     allowed_errors,
     audit_order,
     certify,
+    certify_weighted,
     class_report,
     machine_positions,
     plan_audit,
+    plan_weighted_audit,
 )
 from ..profiles import Profile
 from ..settings import Settings
@@ -24,14 +29,23 @@ from ..store import LabelTable, Ranking
 from ..types import FloatArray, IndexArray
 from .scoring import ItemScores
 
-__all__ = ["Certified", "FrozenAudit", "certify_ranking", "explain", "freeze", "n_test_of"]
+__all__ = [
+    "Certified",
+    "FrozenAudit",
+    "certify_drawn",
+    "certify_ranking",
+    "explain",
+    "freeze",
+    "n_test_of",
+    "plan_for",
+]
 
 
 @dataclass(frozen=True, eq=False)
 class FrozenAudit:
     """A ranking, and the audit drawn from it."""
 
-    plan: AuditPlan
+    plan: AuditPlan | WeightedAuditPlan
     n_ranked: int
     indices: IndexArray  # (K,) most confident first, as deep as the machine may ever label
     labels: IndexArray  # (K,) the machine's
@@ -70,6 +84,63 @@ def n_test_of(profile: Profile) -> int:
     return max(1, round(float(profile.bin_n_test.sum())))
 
 
+def plan_for(profile: Profile, *, n_pool: int, settings: Settings) -> AuditPlan | WeightedAuditPlan:
+    """The audit of the kind that the settings name."""
+    expected = profile.bin_edges, profile.bin_error
+    n_test, confidence = n_test_of(profile), settings.certificate.confidence
+    if settings.certificate.kind == "weighted":
+        return plan_weighted_audit(
+            *expected,
+            n_pool=n_pool,
+            n_test=n_test,
+            target_error=settings.target_error,
+            confidence=confidence,
+        ).at_least(settings.prices.min_batch)
+    return plan_audit(
+        *expected,
+        n_pool=n_pool,
+        n_test=n_test,
+        target_error=settings.target_error,
+        confidence=confidence,
+        target=settings.target,
+    ).at_least(settings.prices.min_batch)
+
+
+def certify_drawn(
+    drawn: Mapping[str, Any],
+    positions: IndexArray,
+    wrong: npt.NDArray[np.bool_],
+    *,
+    n_pool: int,
+    settings: Settings,
+) -> Certificate:
+    """The certificate of an audit of either kind, from the fields of its plan and ``n_ranked``."""
+    target_error, confidence = settings.target_error, settings.certificate.confidence
+    if "boundary" in drawn:
+        return certify_weighted(
+            drawn["n_ranked"],
+            drawn["frame"],
+            positions,
+            wrong,
+            boundary=drawn["boundary"],
+            weights=(drawn["weight_sure"], drawn["weight_unsure"]),
+            n_pool=n_pool,
+            target_error=target_error,
+            confidence=confidence,
+        )
+    return certify(
+        drawn["n_ranked"],
+        drawn["frame"],
+        positions,
+        wrong,
+        n_pool=n_pool,
+        target_error=target_error,
+        confidence=confidence,
+        target=settings.target,
+        start=drawn["start"],
+    )
+
+
 def freeze(
     scores: ItemScores,
     left: IndexArray,
@@ -96,19 +167,11 @@ def freeze(
         For ties in the ranking, and for the draw.
     """
     ranked = left[audit_order(scores.deficit[left], seed=order_seed)]
-    target_error, target = settings.target_error, settings.target
-    plan = plan_audit(
-        profile.bin_edges,
-        profile.bin_error,
-        n_pool=n_pool,
-        n_test=n_test_of(profile),
-        target_error=target_error,
-        confidence=settings.certificate.confidence,
-        target=target,
-    ).at_least(settings.prices.min_batch)
+    plan = plan_for(profile, n_pool=n_pool, settings=settings)
     audited = scores.indices[ranked[plan.draw(draw_seed)]]
     # The first E un-audited items are never refused, and may reach below the frame.
-    free = allowed_errors(n_pool, target_error) + plan.n_audit if target == "set" else 0
+    is_set = settings.target == "set"
+    free = allowed_errors(n_pool, settings.target_error) + plan.n_audit if is_set else 0
     kept = ranked[: max(plan.frame, free)]
     return FrozenAudit(
         plan,
@@ -125,41 +188,30 @@ def certify_ranking(
     ranking: Ranking,
     audited: LabelTable,
     *,
-    n_ranked: int,
-    frame: int,
-    start: int | None,
+    drawn: Mapping[str, Any],
     n_pool: int,
     n_classes: int,
     settings: Settings,
 ) -> Certified:
     """The certificate, what holds class by class, and what the machine labels.
 
-    "No class fits" is an error of the machine like any other. ``n_ranked``, ``frame`` and
-    ``start`` are those recorded with the ranking.
+    "No class fits" is an error of the machine like any other. ``drawn`` is what
+    was recorded with the ranking, ``FrozenAudit.details()``.
     """
     by_item = np.argsort(ranking.indices)
     positions = by_item[np.searchsorted(ranking.indices, audited.indices, sorter=by_item)]
-    wrong, confidence = ranking.labels[positions] != audited.labels, settings.certificate.confidence
-    certificate = certify(
-        n_ranked,
-        frame,
-        positions,
-        wrong,
-        n_pool=n_pool,
-        target_error=settings.target_error,
-        confidence=confidence,
-        target=settings.target,
-        start=start,
-    )
+    wrong = ranking.labels[positions] != audited.labels
+    certificate = certify_drawn(drawn, positions, wrong, n_pool=n_pool, settings=settings)
     cut = certificate.cut
     classes = class_report(
         ranking.labels,
-        frame,
+        drawn["frame"],
         positions,
         wrong,
         cut=cut,
         n_classes=n_classes,
-        confidence=confidence,
+        confidence=settings.certificate.confidence,
+        boundary=drawn.get("boundary", 0),
     )
     return Certified(certificate, classes, machine_positions(cut, positions))
 

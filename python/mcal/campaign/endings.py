@@ -71,13 +71,10 @@ class Endings(Recording):
         drawn, ranking = self.facts.last_decision(round_), self.store.ranking()
         assert drawn is not None  # recorded together, before this move
         assert ranking is not None
-        facts = drawn.details
         found = certify_ranking(
             ranking,
             self.store.labels(Purpose.AUDIT),
-            n_ranked=facts["n_ranked"],
-            frame=facts["frame"],
-            start=facts["start"],
+            drawn=drawn.details,
             n_pool=self.pool.n_pool,
             n_classes=len(self.pool.classes),
             settings=self.settings,

@@ -17,18 +17,22 @@ from .audit import Certificate, certify, machine_positions
 from .bounds import allowed_errors, promised_error, split_confidence
 from .classes import ClassReport, class_report
 from .plan import AuditPlan, audit_order, likely_machine_labels, plan_audit
+from .weighted import WeightedAuditPlan, certify_weighted, plan_weighted_audit
 
 __all__ = [
     "AuditPlan",
     "Certificate",
     "ClassReport",
+    "WeightedAuditPlan",
     "allowed_errors",
     "audit_order",
     "certify",
+    "certify_weighted",
     "class_report",
     "likely_machine_labels",
     "machine_positions",
     "plan_audit",
+    "plan_weighted_audit",
     "promised_error",
     "split_confidence",
 ]

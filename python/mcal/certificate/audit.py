@@ -11,7 +11,7 @@ from .. import _core
 from ..types import IndexArray
 from .bounds import allowed_errors, as_risk, as_share, as_target, most_missed
 
-__all__ = ["Certificate", "audited", "certify", "ladder", "machine_positions"]
+__all__ = ["Certificate", "audited", "certify", "first_free", "ladder", "machine_positions"]
 
 N_RUNGS = 64
 """Ranks tested in turn for ``target = "machine"``; see ``ladder``."""
@@ -64,6 +64,8 @@ def certify(
     start: int | None = None,
 ) -> Certificate:
     """Say which items may be machine-labelled, at an error promised with ``confidence``.
+
+    ``machine_positions`` turns the answer into those items' ranks.
 
     Parameters
     ----------
@@ -129,7 +131,7 @@ def certify(
             raise ValueError(f"start: expected None for target 'set', found {start!r}")
         allowed = allowed_errors(n_pool, target_error)
         cut, proven, tolerated = _set_cut(frame, ranks, errors, allowed, risk)
-        free = min(n_ranked, allowed + int(np.sum(ranks - np.arange(ranks.size) < allowed)))
+        free = first_free(n_ranked, ranks, allowed)
         if free >= cut:
             cut, proven = free, allowed
     else:
@@ -214,6 +216,11 @@ def audited(
     if twice.size:
         raise ValueError(f"positions: expected each rank once, found {ranks[twice[0]]} twice")
     return ranks, ranks[is_wrong]
+
+
+def first_free(n_ranked: int, ranks: IndexArray, allowed: int) -> int:
+    """Where the first ``allowed`` un-audited items end, which may all be wrong."""
+    return min(n_ranked, allowed + int(np.sum(ranks - np.arange(ranks.size) < allowed)))
 
 
 def ladder(start: int, frame: int) -> IndexArray:

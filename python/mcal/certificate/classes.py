@@ -54,6 +54,7 @@ def class_report(
     cut: int,
     n_classes: int,
     confidence: float = 0.95,
+    boundary: int = 0,
 ) -> ClassReport:
     """An honest interval for the error of each class of machine labels, from the same audit.
 
@@ -70,6 +71,8 @@ def class_report(
         C, >= 1.
     confidence : float
         That all intervals hold, in (0, 1). Beside a certificate it is a promise of its own.
+    boundary : int
+        As given to ``certify_weighted``; 0 for ``certify``.
 
     Returns
     -------
@@ -89,10 +92,13 @@ def class_report(
     most a_j, and before the j-th fewer than L_j with probability at most b_j (both by counting
     among the first wrong items, as in ``certify``). With risk r for a class,
     ``a_j = r / (2 (j + 1)(j + 2))`` and ``b_j = r / (2 j (j + 1))`` add up to r over all j and
-    both sides. Items between ``frame`` and ``cut``, of which the audit knows nothing, widen the
-    interval. Exact, and wide where few items of a class were audited. Cost: O(R).
+    both sides. A weighted audit is uniform in either stratum: there each has half the risk, and
+    the numbers missed add up. Items between ``frame`` and ``cut``, of which the audit knows
+    nothing, widen the interval. Exact, and wide where few items of a class were audited.
+    Cost: O(R).
     """
     frame, cut = _core.as_integer(frame, "frame", 0), _core.as_integer(cut, "cut", 0)
+    boundary = _core.as_integer(boundary, "boundary", 0, frame)
     n_classes = _core.as_integer(n_classes, "n_classes", 1)
     risk = as_risk(confidence)
     given = np.asarray(labels)
@@ -109,17 +115,21 @@ def class_report(
     def counts(of: IndexArray) -> IndexArray:
         return np.bincount(of, minlength=n_classes).astype(np.int64)
 
-    n_frame, drawn = counts(given[:frame]), counts(given[ranks])
-    unknown = counts(given[frame:cut])
+    n_frame, unknown = counts(given[:frame]), counts(given[frame:cut])
     n_audit, n_wrong = counts(given[ranks[ranks < cut]]), counts(given[errors[errors < cut]])
     n_machine = counts(given[:cut]) - n_audit
     n_intervals = int(np.count_nonzero(n_frame + unknown))
-    low, high = np.full(n_classes, np.nan), np.full(n_classes, np.nan)
-    for c in np.flatnonzero(n_machine).tolist():
-        j, items, draws = int(n_wrong[c]), int(n_frame[c]), int(drawn[c])
-        side = risk / (2 * n_intervals)
-        most = most_missed(j, items, draws, side / ((j + 1) * (j + 2)))
-        fewest = fewest_missed(j, items, draws, side / (j * (j + 1))) if j else 0
-        high[c] = min(most + int(unknown[c]), int(n_machine[c])) / n_machine[c]
-        low[c] = min(fewest, int(n_machine[c])) / n_machine[c]
+    parts = [(0, boundary), (boundary, frame)] if 0 < boundary < frame else [(0, frame)]
+    low, high = np.zeros(n_classes), unknown.astype(np.float64)
+    for first, last in parts:
+        within = ranks[(ranks >= first) & (ranks < last)]
+        items, draws = counts(given[first:last]), counts(given[within])
+        found = counts(given[errors[(errors >= first) & (errors < min(last, cut))]])
+        side = risk / (2 * max(1, n_intervals) * len(parts))
+        for c in np.flatnonzero(n_machine).tolist():
+            j, n, n_drawn = int(found[c]), int(items[c]), int(draws[c])
+            high[c] += most_missed(j, n, n_drawn, side / ((j + 1) * (j + 2)))
+            low[c] += fewest_missed(j, n, n_drawn, side / (j * (j + 1))) if j else 0
+    with np.errstate(invalid="ignore"):  # 0 / 0 where there are no machine labels
+        low, high = (np.minimum(bound, n_machine) / n_machine for bound in (low, high))
     return ClassReport(n_machine, n_audit, n_wrong, low, high, float(confidence), n_intervals)

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from .. import _core
 from ..types import FloatArray, IndexArray
 from .bounds import allowed_errors, as_risk, as_share, as_target
+from .curve import Curve, as_curve, audit_frame, normal_cdf, normal_quantile
 
 __all__ = ["AuditPlan", "audit_order", "likely_machine_labels", "plan_audit"]
 
@@ -68,37 +69,6 @@ class AuditPlan:
         rng = np.random.default_rng(_core.as_integer(seed, "seed", 0))
         drawn: IndexArray = rng.choice(self.frame, self.n_audit, replace=False, shuffle=False)
         return np.sort(drawn)
-
-
-@dataclass(frozen=True)
-class _Curve:
-    """Expected errors along the ranking: a rate per bin."""
-
-    edges: FloatArray  # (n_bins + 1,) ranks, from 0
-    rate: FloatArray  # (n_bins,)
-    errors: FloatArray  # (n_bins + 1,) expected above each edge
-
-    def above(self, ranks: FloatArray) -> FloatArray:
-        """Errors expected above each rank."""
-        return np.interp(ranks, self.edges, self.errors)
-
-    def smoothed(self, n_test: int) -> _Curve:
-        """With half a wrong test item more, likelier to stand where the machine is less sure.
-
-        None wrong among n says that about one in 2 n is wrong, not that none is.
-        """
-        n_ranked = self.edges[-1]
-        unseen = 0.5 * n_ranked / n_test * (self.edges / max(1.0, n_ranked)) ** 2
-        rate = np.minimum(np.diff(self.errors + unseen) / np.diff(self.edges), 1.0)
-        errors = np.concatenate([[0.0], np.cumsum(rate * np.diff(self.edges))])
-        return _Curve(self.edges, rate, errors)
-
-    def deepest(self, errors: float) -> float:
-        """The last rank with at most so many errors expected above it."""
-        b = int(np.searchsorted(self.errors, errors, side="right"))
-        if b == self.errors.size:
-            return float(self.edges[-1])
-        return float(self.edges[b - 1] + (errors - self.errors[b - 1]) / self.rate[b - 1])
 
 
 def plan_audit(
@@ -163,7 +133,7 @@ def plan_audit(
 
     Cost: a few hundred hypergeometric tails. Source: algorithm.md, section 5; for "machine", ours.
     """
-    curve = _curve(bin_edges, bin_error)
+    curve = as_curve(bin_edges, bin_error)
     n_pool = _core.as_integer(n_pool, "n_pool", max(1, int(curve.edges[-1])))
     n_test = _core.as_integer(n_test, "n_test", 1)
     target_error, risk = as_share(target_error), as_risk(confidence)
@@ -190,7 +160,7 @@ def likely_machine_labels(
         Equally likely numbers, rising; all ``plan.expected_machine`` where no audit is drawn, and
         for "machine".
     """
-    curve = _curve(bin_edges, bin_error)
+    curve = as_curve(bin_edges, bin_error)
     if plan.tolerated is None:
         return np.full(DEVIATES.size, float(plan.expected_machine))
     cuts = _cuts(curve, plan.tolerated, plan.n_audit, plan.frame, 1.0)[:, 0]
@@ -225,12 +195,12 @@ def audit_order(deficit: npt.ArrayLike, *, seed: int) -> IndexArray:
     return shuffled[np.argsort(values[shuffled], kind="stable")]
 
 
-def _plan_set(curve: _Curve, n_test: int, allowed: int, risk: float) -> AuditPlan:
+def _plan_set(curve: Curve, n_test: int, allowed: int, risk: float) -> AuditPlan:
     n_ranked = int(curve.edges[-1])
     free = min(allowed, n_ranked)
     best = AuditPlan(n_ranked, 0, None, free, free, float(n_ranked - free))
     deepest = curve.deepest(allowed)
-    frame = _frame(curve, deepest, allowed, n_test)
+    frame = audit_frame(curve, deepest, allowed, n_test)
     doubt = _doubt(curve, deepest, n_test)
     k = 0
     while allowed + 1 + k <= frame:
@@ -246,14 +216,14 @@ def _plan_set(curve: _Curve, n_test: int, allowed: int, risk: float) -> AuditPla
     return best
 
 
-def _cuts(curve: _Curve, k: int, n_audit: int, frame: int, doubt: FloatArray | float) -> FloatArray:
+def _cuts(curve: Curve, k: int, n_audit: int, frame: int, doubt: FloatArray | float) -> FloatArray:
     """Equally likely ranks of the (k + 1)-th audited error, for each factor of the curve."""
     errors = np.outer(_gamma(k + 1.0), 1.0 / np.atleast_1d(doubt)) * frame / n_audit
     cuts: FloatArray = np.minimum(frame, np.interp(errors, curve.errors, curve.edges))
     return cuts
 
 
-def _doubt(curve: _Curve, rank: float, n_test: int) -> FloatArray:
+def _doubt(curve: Curve, rank: float, n_test: int) -> FloatArray:
     """Equally likely factors of the errors above a rank, given the wrong test items there."""
     n_wrong = float(curve.above(np.array([rank]))[0]) * n_test / max(1.0, curve.edges[-1])
     return _gamma(n_wrong + 1.0) / n_wrong if n_wrong else np.ones(1)
@@ -266,7 +236,7 @@ def _gamma(shape: float) -> FloatArray:
     return values
 
 
-def _plan_machine(curve: _Curve, n_test: int, target_error: float, risk: float) -> AuditPlan:
+def _plan_machine(curve: Curve, n_test: int, target_error: float, risk: float) -> AuditPlan:
     n_ranked = int(curve.edges[-1])
     best = AuditPlan(n_ranked, 0, min(1, n_ranked), 0, 0, float(n_ranked))
     grid = np.ceil(n_ranked * np.arange(1, N_RANKS + 1) / N_RANKS)
@@ -274,9 +244,9 @@ def _plan_machine(curve: _Curve, n_test: int, target_error: float, risk: float) 
     if not kept.size:
         return best
     deepest = float(grid[kept[-1]])
-    frame = _frame(curve, deepest, target_error * deepest, n_test)
+    frame = audit_frame(curve, deepest, target_error * deepest, n_test)
     ranks = np.unique(np.ceil(frame * np.arange(1, N_RANKS + 1) / N_RANKS))
-    expected, z = curve.above(ranks), _normal_quantile(1.0 - risk)
+    expected, z = curve.above(ranks), normal_quantile(1.0 - risk)
     n_audit = 1
     while n_audit < frame and n_ranked - frame + n_audit < best.expected_human:
         share = n_audit / frame
@@ -292,7 +262,7 @@ def _plan_machine(curve: _Curve, n_test: int, target_error: float, risk: float) 
         errors = math.floor(min(missed[at], start - drawn))
         k = drawn if errors >= start - drawn else _core.most_found(start, drawn, errors, risk)
         if k >= 0:
-            passes = _normal_cdf((k + LUCK - found[at]) / doubt[at])
+            passes = normal_cdf((k + LUCK - found[at]) / doubt[at])
             failing = np.flatnonzero(slack[at:] < 0)
             cut = int(ranks[max(at, at + int(failing[0]) - 1) if failing.size else -1])
             machine = cut - cut * share
@@ -301,16 +271,6 @@ def _plan_machine(curve: _Curve, n_test: int, target_error: float, risk: float) 
                 best = AuditPlan(frame, n_audit, start, cut, round(machine), human)
         n_audit = max(n_audit + 1, n_audit * 10 // 9)
     return best
-
-
-def _frame(curve: _Curve, deepest: float, errors: float, n_test: int) -> int:
-    """One standard error of the expected errors below the deepest cut that keeps the target."""
-    n_ranked = int(curve.edges[-1])
-    if deepest >= n_ranked:
-        return n_ranked
-    b = int(np.searchsorted(curve.edges, deepest, side="right")) - 1
-    slack = math.sqrt(errors * n_ranked / n_test) / max(float(curve.rate[b]), 1.0 / n_ranked)
-    return min(n_ranked, math.floor(deepest + slack))
 
 
 def _tolerated(allowed: FloatArray, share: FloatArray, z: float) -> FloatArray:
@@ -323,28 +283,3 @@ def _tolerated(allowed: FloatArray, share: FloatArray, z: float) -> FloatArray:
     root = (np.sqrt(half * half + 4 * rest * share * (allowed + 1)) - half) / (2 * rest)
     k: FloatArray = root * root - z * root * np.sqrt(rest)
     return k
-
-
-def _normal_cdf(x: float) -> float:
-    return 0.5 * math.erfc(-x / math.sqrt(2.0))
-
-
-def _normal_quantile(probability: float) -> float:
-    """By bisection: the standard library has it only in ``statistics``."""
-    low, high = -9.0, 9.0
-    while high - low > 1e-9:
-        middle = (low + high) / 2
-        low, high = (middle, high) if _normal_cdf(middle) < probability else (low, middle)
-    return low
-
-
-def _curve(bin_edges: npt.ArrayLike, bin_error: npt.ArrayLike) -> _Curve:
-    edges, rate = np.asarray(bin_edges, np.float64), np.asarray(bin_error, np.float64)
-    if edges.ndim != 1 or not edges.size or edges[0] != 0 or not np.all(np.diff(edges) > 0):
-        raise ValueError(f"bin_edges: expected ranks rising from 0, found {bin_edges!r}")
-    if rate.shape != (edges.size - 1,) or not np.all((rate >= 0) & (rate <= 1)):
-        raise ValueError(
-            f"bin_error: expected {edges.size - 1} rates in [0, 1], found {bin_error!r}"
-        )
-    errors = np.concatenate([[0.0], np.cumsum(rate * np.diff(edges))])
-    return _Curve(edges, rate, errors)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Literal
 
 import numpy as np
 
+from ...campaign.audit import certify_drawn, plan_for
 from ...campaign.decide import Verdict
-from ...certificate import audit_order, certify, machine_positions, plan_audit
+from ...certificate import audit_order, machine_positions
 from ...selection import smallest_k
 from ...settings import Settings
 from ..books import Books, Outcome, Owner
@@ -43,26 +44,14 @@ def _label_certified(steering: Steering, model: Model) -> None:
     books, settings = steering.books, steering.books.settings
     profile, n_pool, left = steering.profiles[-1], books.pool.n_pool, books.left()
     ranked = left[audit_order(model.deficit[left], seed=books.seed_for("audit:order"))]
-    plan = plan_audit(
-        profile.bin_edges,
-        profile.bin_error,
-        n_pool=n_pool,
-        n_test=max(1, round(float(profile.bin_n_test.sum()))),
-        target_error=settings.target_error,
-        confidence=settings.certificate.confidence,
-        target=settings.target,
-    ).at_least(settings.prices.min_batch)
+    plan = plan_for(profile, n_pool=n_pool, settings=settings)
     positions = plan.draw(books.seed_for("audit:draw"))
-    certificate = certify(
-        ranked.size,
-        plan.frame,
+    certificate = certify_drawn(
+        {"n_ranked": ranked.size, **asdict(plan)},
         positions,
         model.wrong[ranked[positions]],
         n_pool=n_pool,
-        target_error=settings.target_error,
-        confidence=settings.certificate.confidence,
-        target=settings.target,
-        start=plan.start,
+        settings=settings,
     )
     books.give(Owner.AUDIT, ranked[positions])
     books.give(Owner.MACHINE, np.sort(ranked[machine_positions(certificate.cut, positions)]))
