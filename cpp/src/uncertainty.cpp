@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
-#include <charconv>
 #include <cmath>
+#include <cstdio>
 #include <limits>
 #include <stdexcept>
 #include <string>
@@ -69,9 +69,9 @@ bool is_valid(const detail::RowSums<Real>& s, ScoreKind kind) {
 }
 
 std::string in_few_digits(double x) {
-  std::array<char, 32> text;
-  char* const end = text.data() + text.size();
-  return {text.data(), std::to_chars(text.data(), end, x, std::chars_format::general, 6).ptr};
+  std::array<char, 32> text{};
+  std::snprintf(text.data(), text.size(), "%g", x);
+  return text.data();
 }
 
 template <class Real>

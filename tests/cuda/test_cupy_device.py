@@ -62,6 +62,7 @@ class Kernel:
     def __init__(self, name: str, log: list[Any]) -> None:
         self.name, self.log = name, log
         self.max_dynamic_shared_size_bytes = 0
+        self.shared_size_bytes = 544
         self.kernel = SimpleNamespace(ptr=1234)
 
     def __call__(self, grid: Any, block: Any, args: Any, *, shared_mem: int) -> None:
@@ -104,7 +105,9 @@ def device(monkeypatch: pytest.MonkeyPatch) -> Any:
         return Path(f"{stem}-{architecture}.cubin")
 
     monkeypatch.setattr(cupy_device, "compiled_kernels", compiled)
-    return SimpleNamespace(device=CupyDevice(cupy, 0), launches=launches, modules=modules)
+    return SimpleNamespace(
+        device=CupyDevice(cupy, 0), launches=launches, modules=modules, found=found
+    )
 
 
 @pytest.mark.parametrize(("n", "m", "d"), [(5, 3, 4), (1, 7, 2), (6, 1, 1)])
@@ -135,6 +138,12 @@ def test_what_a_launch_hands_over(device: Any) -> None:
         {"path": path, "enable_cooperative_groups": False},
     ]
     assert (it.free_bytes(), it.name) == (1024, "a device")
+
+
+def test_a_device_that_is_too_old_is_refused(device: Any) -> None:
+    device.found.compute_capability = "75"
+    with pytest.raises(DeviceError, match=r"capability 8\.0 or newer, found 7\.5"):
+        CupyDevice(device.device.xp, 0)
 
 
 def test_too_little_memory_is_told_in_bytes(device: Any) -> None:

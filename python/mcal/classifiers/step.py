@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
 
 from ._torch import nn, torch
@@ -48,11 +49,12 @@ class EagerStep:
         self.run(block, targets)
 
     def set_rate(self, rate: float) -> None:
-        for group in self._optimizer.param_groups:
-            if isinstance(group["lr"], torch.Tensor):
-                group["lr"].fill_(rate)
-            else:
-                group["lr"] = rate
+        groups = self._optimizer.param_groups
+        if isinstance(groups[0]["lr"], torch.Tensor):
+            groups[0]["lr"].fill_(rate)  # one tensor for all groups
+            return
+        for group in groups:
+            group["lr"] = rate
 
     def run(self, block: torch.Tensor, targets: torch.Tensor) -> None:
         """The step, at the rate that was set; on a GPU nothing waits for the host."""
@@ -89,8 +91,7 @@ class _RecordedStep:
     def __init__(self, step: EagerStep) -> None:
         self._step = step
         self._n_eager = 0
-        # The default stream cannot be recorded.
-        self._stream = torch.cuda.Stream(step.device)  # type: ignore[no-untyped-call]
+        self._stream = _recording_stream(step.device)
         self._recording: _Recording | None = None
 
     def __call__(self, block: torch.Tensor, targets: torch.Tensor, rate: float) -> None:
@@ -116,10 +117,17 @@ class _RecordedStep:
         graph.register_generator_state(self._step.chance)  # each replay draws anew
         with (
             torch.cuda.device(self._step.device),
+            torch.cuda.stream(self._stream),  # left behind whatever the recording raises
             torch.cuda.graph(graph, stream=self._stream, capture_error_mode="thread_local"),
         ):
             self._step.run(block, targets)
         return _Recording(graph, block, targets)
+
+
+@lru_cache
+def _recording_stream(device: torch.device) -> torch.cuda.Stream:
+    """One for each device, for cuBLAS keeps memory a stream; the default one cannot be recorded."""
+    return torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
 
 
 def _optimizer(network: Network, recipe: Recipe, device: torch.device) -> torch.optim.Optimizer:

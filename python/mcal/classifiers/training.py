@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Iterator
 from itertools import tee
 
@@ -19,7 +20,7 @@ from .step import step_for
 __all__ = ["train_network", "training_batches"]
 
 _REPORT_EVERY_S = 0.2
-_STEPS_AHEAD = 32  # that a GPU may be asked for before progress is reported of them
+_STEPS_AHEAD = 2  # that a GPU is asked for before it has done the one that is reported
 
 
 def train_network(
@@ -38,17 +39,21 @@ def train_network(
     steps = recipe.step_count(indices.size)
     schedule = training_batches(indices.size, recipe.batch_size, steps, seed)
     take = step_for(network, recipe, normalisation, seed)
+    asked: deque[torch.cuda.Event] = deque()
     reported_at = time.monotonic()
     network.train()
     for step, (block, targets) in enumerate(_steps(items, indices, labels, schedule, device)):
         take(block, targets, recipe.rate(step / steps))
-        if device.type == "cuda" and step % _STEPS_AHEAD == 0:
-            torch.cuda.synchronize(device)
+        if device.type == "cuda":
+            asked.append(torch.cuda.current_stream(device).record_event())
+            if len(asked) > _STEPS_AHEAD:
+                asked.popleft().synchronize()
         if time.monotonic() - reported_at >= _REPORT_EVERY_S:
             reported_at = time.monotonic()
             progress((step + 1) / steps, f"step {step + 1:,} of {steps:,}")
     if device.type == "cuda":
         torch.cuda.synchronize(device)  # the seconds that are charged end when the work does
+    network.zero_grad(set_to_none=True)  # on a GPU they hold on to the memory of the recording
     progress(1.0, f"step {steps:,} of {steps:,}")
     network.eval()
 

@@ -32,9 +32,10 @@ def compiled_kernels(cupy: Any, stem: str, architecture: str) -> Path:
     path = _cache_folder() / f"{stem}-{architecture}-{key}.cubin"
     if not path.exists():
         code = _compile(nvrtc, stem, source, options)
-        part = path.with_suffix(f".{os.getpid()}")
-        part.write_bytes(code)
-        part.replace(path)
+        number, part = tempfile.mkstemp(dir=path.parent, prefix=path.stem)
+        with os.fdopen(number, "wb") as file:
+            file.write(code)
+        os.replace(part, path)
     return path
 
 

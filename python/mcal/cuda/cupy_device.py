@@ -22,6 +22,7 @@ from .kernels import stem_of
 
 __all__ = ["CupyDevice", "open_device", "why_no_device"]
 
+LEAST_CAPABILITY = 80  # reductions over a warp in one instruction
 # What a kernel gets of a block's memory without asking, less what kernels declare for themselves.
 DEFAULT_SHARED_BYTES = 47 * 1024
 
@@ -29,7 +30,7 @@ DEFAULT_SHARED_BYTES = 47 * 1024
 def why_no_device() -> str | None:
     """Why ``open_device`` would fail here, in a few words; None when it would not."""
     try:
-        _cupy_with_devices()
+        open_device(0)
     except (DeviceError, MissingExtraError) as error:
         return str(error)
     return None
@@ -83,10 +84,17 @@ class CupyDevice:
     def __init__(self, cupy: Any, ordinal: int) -> None:
         self.xp = cupy
         self.ordinal = ordinal
+        self.name = cupy.cuda.runtime.getDeviceProperties(ordinal)["name"].decode()
         with cupy.cuda.Device(ordinal) as device:
             attributes = device.attributes
-            self._architecture = f"sm_{device.compute_capability}"
-        self.name = cupy.cuda.runtime.getDeviceProperties(ordinal)["name"].decode()
+            capability = int(device.compute_capability)
+        if capability < LEAST_CAPABILITY:
+            raise DeviceError(
+                f"{self.name}: the kernels need compute capability "
+                f"{LEAST_CAPABILITY / 10:.1f} or newer, found {capability / 10:.1f}; "
+                'engine="cpu" needs no device'
+            )
+        self._architecture = f"sm_{capability}"
         self.n_multiprocessors = int(attributes["MultiProcessorCount"])
         self.max_shared_bytes = int(attributes["MaxSharedMemoryPerBlockOptin"])
         self._modules: dict[tuple[str, bool], Any] = {}
@@ -147,7 +155,9 @@ class CupyDevice:
             self._functions[key] = module.get_function(kernel)
         function = self._functions[key]
         if shared_bytes > DEFAULT_SHARED_BYTES:
-            function.max_dynamic_shared_size_bytes = shared_bytes
+            # The same number at every launch: other threads may be about to launch it too.
+            most = self.max_shared_bytes - int(function.shared_size_bytes)
+            function.max_dynamic_shared_size_bytes = most
         function((grid,), (block,), args, shared_mem=shared_bytes)
 
     def multiply(self, a: Any, b: Any, out: Any) -> None:

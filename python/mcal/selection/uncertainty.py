@@ -49,10 +49,11 @@ def uncertainty(
         Of NumPy, CuPy or torch, or anything with DLPack; read where it lies. On the CPU float32 or
         float64, rows at any distance; if the elements of a row are not adjacent (Fortran order,
         every second column) the array is copied first. On CUDA float32, float16 or bfloat16, at
-        any strides.
+        any strides; rows that are not all at the same place between 16-byte boundaries are copied.
     kind : {"logits", "probabilities"}
         Logits are any finite numbers, turned into probabilities by softmax. Probabilities are
-        >= 0, and each row, whose sum must be 1 within 0.001, is divided by its sum.
+        >= 0, and each row, whose sum must be 1 within 0.001 (bfloat16: 0.005), is divided by its
+        sum.
     engine : {"auto", "cpu", "cuda"}
         "auto" computes where the data is. Anything else moves the data there, explicitly. CUDA
         work goes to the caller's current stream.

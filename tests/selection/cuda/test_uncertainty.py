@@ -247,8 +247,9 @@ def test_shapes_without_an_answer(device: EmulatedDevice, shape: tuple[int, int]
 
 
 def test_equal_rows_tie_exactly_wherever_they_stand(device: EmulatedDevice) -> None:
-    for cols in [8, 12, 1000, 5000]:
-        row = made(1, cols, "logits").astype(np.float32)
-        found = uncertainty(device, np.repeat(row, 21, axis=0), "float32", "logits")
-        for values in found:
-            assert np.unique(values).size == 1
+    for dtype in ("float32", "float16"):
+        for cols in [8, 9, 12, 37, 102, 1000, 1001, 5000]:
+            row = made(1, cols, "logits").astype(dtype)
+            found = uncertainty(device, np.repeat(row, 21, axis=0), dtype, "logits")
+            for values in found:
+                assert np.unique(values).size == 1

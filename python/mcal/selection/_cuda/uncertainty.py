@@ -22,7 +22,8 @@ VECTOR_BYTES = 16
 PIECES_FOR_A_BLOCK = 4
 WARPS_PER_MULTIPROCESSOR = 32
 MOST_CLASSES = 1 << 30  # numbered by 32 bits in the kernel
-# A copy of scores whose rows are not contiguous is made for so many bytes of rows at a time.
+# Rows that are not contiguous, or not all at the same place between 16-byte boundaries, are copied,
+# so many bytes of them at a time.
 COPIED_BYTES = 1 << 28
 SUM_TOLERANCE = {"float32": 0.001, "float16": 0.001, "bfloat16": 0.005}
 
@@ -59,24 +60,29 @@ def start(
 
     ``scores`` (N, C) is an array of ``device.xp`` with any strides; its elements are what ``dtype``
     says, "float32", "float16" or, in a ``uint16`` array, "bfloat16". The numbers are within 4e-6 of
-    the exact ones, relative, and equal rows give equal bits wherever they stand, unless their
-    16-byte boundaries lie differently. Probabilities' sums may be 0.001 off, in bfloat16 0.005.
+    the exact ones, relative, and equal rows give equal bits wherever they stand. Probabilities'
+    sums may be 0.001 off, in bfloat16 0.005.
     """
     _check(scores, dtype, kind)
     rows, cols = scores.shape
     xp = device.xp
     label, values = xp.empty(rows, np.int64), xp.empty((3, rows), np.float64)
     size = scores.dtype.itemsize
-    contiguous_rows = scores.strides[1] == size and scores.strides[0] % size == 0
-    at_once = rows if contiguous_rows else max(1, COPIED_BYTES // (cols * size))
+    # Where 16-byte boundaries lie decides the order of sums: the same in all rows, or equal rows
+    # would not tie.
+    as_they_lie = scores.strides[1] == size and (scores.strides[0] % VECTOR_BYTES == 0 or rows == 1)
+    padded_cols = -(-cols * size // VECTOR_BYTES) * VECTOR_BYTES // size
+    at_once = rows if as_they_lie else min(rows, max(1, COPIED_BYTES // (padded_cols * size)))
     starts = range(0, rows, at_once)
     bad = xp.zeros(len(starts), np.uint64)  # ~ of a part's first bad row, 0 if there is none
-    if contiguous_rows:
+    if as_they_lie:
         _launch(device, scores, dtype, kind, label, values, bad)
     else:
+        padded = xp.empty((at_once, padded_cols), scores.dtype)
         for number, begin in enumerate(starts):
             part = slice(begin, begin + at_once)
-            copied = xp.ascontiguousarray(scores[part])
+            copied = padded[: len(label[part]), :cols]
+            copied[...] = scores[part]
             _launch(device, copied, dtype, kind, label[part], values[:, part], bad[number:])
 
     def check() -> None:
