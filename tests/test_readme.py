@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from typer.main import get_command
 
+import mcal
 from mcal.cli import app
 from mcal.config import read_settings
 
@@ -35,7 +36,7 @@ def uses() -> list[tuple[str, str]]:
     return [(name, rest) for name, rest in found]
 
 
-CAMPAIGN, SELECTION = snippets("python")
+CAMPAIGN, SELECTION, AUDIT = snippets("python")
 
 
 def test_the_campaign_runs(tmp_path: Path) -> None:
@@ -67,6 +68,25 @@ def test_selection_alone_runs() -> None:
     assert names["scores"].label.shape == (12_000,)
     assert len(set(names["next_ones"].tolist())) == 10_000
     assert not set(names["spread"].positions.tolist()) & set(range(50))
+
+
+def test_the_audit_alone_runs() -> None:
+    rng = np.random.default_rng(0)
+    unlabelled = rng.normal(size=(5000, 4)) * rng.uniform(0.5, 20, (5000, 1))
+    wrong = rng.random(5000) < 0.5 * mcal.uncertainty(unlabelled).deficit
+    test = rng.choice(5000, 400, replace=False)
+    names: dict[str, Any] = {
+        "unlabelled": unlabelled,
+        "test_deficit": mcal.uncertainty(unlabelled[test]).deficit,
+        "test_wrong": wrong[test],
+        "n_pool": 6000,
+        "check": lambda indices: wrong[indices],
+    }
+    exec(AUDIT, names)
+    machine = names["machine"]
+    assert machine.size == names["found"].n_machine > 1000
+    assert not np.isin(machine, names["ranked"][names["positions"]]).any()
+    assert wrong[machine].sum() <= 0.05 * 6000
 
 
 @pytest.mark.parametrize("text", snippets("toml"))

@@ -147,7 +147,7 @@ def test_the_same_at_any_number_of_threads() -> None:
     [
         ({"n_pool": 0}, "n_pool"),
         ({"n_test": -1}, "n_test"),
-        ({"n_test": 999}, "n_train_max"),
+        ({"n_test": 999}, "n_pool"),
         ({"target_error": 1.0}, "target_error"),
         ({"target": "all"}, "target"),
         ({"price_per_label": -1.0}, "price_per_label"),

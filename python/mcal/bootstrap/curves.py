@@ -167,8 +167,10 @@ def bootstrap_curves(
             f"n_knots: expected integers of shape (K,), at least one, found shape {knots.shape} "
             f"and dtype {knots.dtype}"
         )
-    if knots[0] < 1 or np.any(np.diff(knots) <= 0):
-        raise ValueError(f"n_knots: expected rising sizes >= 1, found {knots.tolist()}")
+    falling = np.flatnonzero(np.diff(knots) <= 0)
+    if knots[0] < 1 or falling.size:
+        found = knots[:1] if knots[0] < 1 else knots[falling[0] : falling[0] + 2]
+        raise ValueError(f"n_knots: expected rising sizes >= 1, found {found.tolist()}")
     shares = np.asarray(thetas, dtype=np.float64)
     if shares.ndim != 1 or not shares.size:
         raise ValueError(f"thetas: expected shape (T,), at least one, found shape {shares.shape}")

@@ -169,7 +169,8 @@ def bootstrap_plans(
     training = TrainingCost(0.0, 0.0) if training is None else training
     if target not in ("set", "machine"):
         raise ValueError(f"target: expected 'set' or 'machine', found {target!r}")
-    n_pool = as_integer(n_pool, "n_pool", 1)
+    n_test = as_integer(n_test, "n_test", 0)
+    n_pool = as_integer(n_pool, "n_pool", max(1, n_test + int(curves.n_knots[-1])))
     price_per_label = as_number(price_per_label, "price_per_label", 0.0)
     n_replicas, n_thetas, n_knots = curves.error.shape
     stop, go_on, knot_cost_usd = _core.replica_plans(

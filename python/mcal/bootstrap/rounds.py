@@ -46,7 +46,10 @@ class MeasuredRound:
         as_integer(self.n_train, "n_train", 1)
         edges, cells = np.asarray(self.bin_edges), np.asarray(self.cells)
         if edges.ndim != 1 or edges.size < 2 or edges[0] != 0 or np.any(np.diff(edges) <= 0):
-            raise ValueError(f"bin_edges: expected rising ranks from 0, found {self.bin_edges!r}")
+            raise ValueError(
+                "bin_edges: expected rising ranks from 0, "
+                f"found shape {edges.shape}, starting {edges.ravel()[:3].tolist()}"
+            )
         if cells.ndim != 1 or cells.dtype.kind not in "iu":
             raise ValueError(
                 f"cells: expected integers of shape (n_test,), found shape {cells.shape} "
