@@ -35,11 +35,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "export": VALUES | {"store"},
     "campaign": VALUES | NUMBERS | JOINED | EFFECTS | {"settings", "cuda"},
     "simulation": VALUES | NUMBERS | JOINED | {"settings", "campaign", "_core"},
+    "quoting": VALUES | NUMBERS | {"settings", "store", "pools", "campaign", "simulation", "_core"},
     # pools and annotators only to tell people what was found and where their files lie
     "cli": VALUES
     | {"annotators", "campaign", "config", "export", "pools", "settings", "store", "the package"}
     | {"cuda"}  # the doctor
-    | {"simulation"},
+    | {"simulation", "quoting"},
 }
 
 # Every package that is not ours, and the rooms that are its door. NumPy is everywhere.

@@ -18,6 +18,7 @@ _WHERE = {
     "CampaignResult": "mcal.campaign",
     "Settings": "mcal.settings",
     "PriceSettings": "mcal.settings",
+    "PriceTier": "mcal.settings",
     "PlanSettings": "mcal.settings",
     "PoolSettings": "mcal.settings",
     "AnnotatorSettings": "mcal.settings",
@@ -26,6 +27,8 @@ _WHERE = {
     "DeviceError": "mcal.errors",
     "McalError": "mcal.errors",
     "MissingExtraError": "mcal.errors",
+    "Quote": "mcal.quoting",
+    "quote": "mcal.quoting",
     "NO_LABEL": "mcal.types",
     "ArrayPool": "mcal.pools",
     "EmbeddingPool": "mcal.pools",
@@ -111,7 +114,9 @@ __all__ = [
     "PoolSettings",
     "PowerLawFits",
     "PriceSettings",
+    "PriceTier",
     "Profile",
+    "Quote",
     "Settings",
     "TrainingCost",
     "Uncertainty",
@@ -139,6 +144,7 @@ __all__ = [
     "plan_audit",
     "plan_weighted_audit",
     "promised_error",
+    "quote",
     "search_plan",
     "set_simd_level",
     "set_thread_count",
@@ -188,6 +194,7 @@ if TYPE_CHECKING:
     from .planning import Plan, TrainingCost, curve_knots, search_plan
     from .pools import ArrayPool, EmbeddingPool, ImageFolderPool, open_pool
     from .profiles import Profile, estimate_profile, largest_cut
+    from .quoting import Quote, quote
     from .selection.k_center import KCenter, k_center
     from .selection.smallest_k import largest_k, smallest_k
     from .selection.uncertainty import Uncertainty, entropy, least_confidence, margin, uncertainty
@@ -198,6 +205,7 @@ if TYPE_CHECKING:
         PlanSettings,
         PoolSettings,
         PriceSettings,
+        PriceTier,
         Settings,
     )
     from .store import CampaignSummary

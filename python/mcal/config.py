@@ -41,7 +41,7 @@ _EXPECTED = {
 _BOUNDS = {"gt": "above", "ge": "at least", "lt": "below", "le": "at most"}
 
 
-def read_settings(path: Path) -> Settings:
+def read_settings(path: Path, *, whole: bool = True) -> Settings:
     """The settings written in a TOML file, checked whole.
 
     Relative paths in the file are taken from the folder that the file is in.
@@ -49,8 +49,9 @@ def read_settings(path: Path) -> Settings:
     Parameters
     ----------
     path : Path
-        A TOML file with the tree of ``mcal.settings.Settings``; ``[pool]`` and ``[annotator]``
-        are required here.
+        A TOML file with the tree of ``mcal.settings.Settings``.
+    whole : bool
+        Whether ``[pool]`` and ``[annotator]`` and the files they name must be there.
 
     Raises
     ------
@@ -66,7 +67,8 @@ def read_settings(path: Path) -> Settings:
         settings = Settings.model_validate(document)
     except ValidationError as error:
         problems = [_explain(details) for details in error.errors(include_url=False)]
-    problems += _unmet_needs(document)
+    if whole:
+        problems += _unmet_needs(document)
     if settings is None or problems:
         raise SettingsError("\n".join(f"{path}: {problem}" for problem in problems))
     return settings

@@ -141,9 +141,9 @@ class World:
 class RandomWorld:
     """Another data set at every draw, with a true curve of one family.
 
-    Difficulty spreads from easier than Fashion-MNIST to harder than CIFAR-10: the error is 20 to
-    60 % at 1 % of the pool and falls by a power of 0.25 to 0.8 at first. Ranges of the other
-    numbers are those of ``draw``.
+    Difficulty spreads from easier than Fashion-MNIST to harder than CIFAR-10: the error of ten
+    classes is 20 to 60 % at 1 % of the pool (of other numbers, the same share of chance) and falls
+    by a power of 0.25 to 0.8 at first. Ranges of the other numbers are those of ``world``.
     """
 
     name: str
@@ -157,9 +157,14 @@ class RandomWorld:
 
     def draw(self, seed: int) -> SimulatedPool:
         """The pool of one campaign, with a curve of its own."""
+        return self.world(seed).draw(seed)
+
+    def world(self, seed: int) -> World:
+        """The world of that pool."""
         rng = np.random.default_rng([seed, *b"world"])
         first, last = 0.01 * self.n_pool, 0.16 * self.n_pool
         at_first, gamma = rng.uniform(0.2, 0.6), rng.uniform(0.25, 0.8)
+        at_first *= (1.0 - 1.0 / self.n_classes) / 0.9
         at_last = at_first * (first / last) ** gamma
         rate, floor = rng.uniform(0.05, 0.3), rng.uniform(0.1, 0.45)
         curve = Curve(
@@ -168,7 +173,7 @@ class RandomWorld:
             k=last / rate if self.family == "truncated" else np.inf,
             floor=floor * at_last if self.family == "floor" else 0.0,
         )
-        world = World(
+        return World(
             self.name,
             self.n_pool,
             self.n_classes,
@@ -178,7 +183,6 @@ class RandomWorld:
             train_fixed_s=rng.uniform(0.0, 120.0),
             train_s_per_item=10 ** rng.uniform(-2.0, 0.0),
         )
-        return world.draw(seed)
 
     def resized(self, n_pool: int) -> RandomWorld:
         """The same shares of more or fewer items."""

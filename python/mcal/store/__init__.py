@@ -17,7 +17,14 @@ from .records import (
     RunStatus,
 )
 from .store import FILE_NAME, Store
-from .summary import ESTIMATE_KIND, CampaignSummary, ClassInterval, ClassIntervals, summarise
+from .summary import (
+    ESTIMATE_KIND,
+    CampaignSummary,
+    ClassInterval,
+    ClassIntervals,
+    best_plan,
+    summarise,
+)
 
 __all__ = [
     "ESTIMATE_KIND",
@@ -38,5 +45,6 @@ __all__ = [
     "RunRecord",
     "RunStatus",
     "Store",
+    "best_plan",
     "summarise",
 ]

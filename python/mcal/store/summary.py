@@ -116,7 +116,7 @@ def _summarise(store: Store) -> CampaignSummary:
     waiting = next((each for each in batches if each.status != BatchStatus.CLOSED), None)
     trained = [run for run in runs if run.status == "finished"]
     n_rounds = len({run.round for run in trained})
-    plan = _best_plan(store.estimates("plan"))
+    plan = best_plan(store.estimates("plan"))
     has_forecast = plan is not None and (
         finished is not None or n_rounds >= 2 or plan.payload.get("n_machine") != 0
     )
@@ -183,7 +183,8 @@ def _open_batch(batch: BatchRecord) -> dict[str, Any]:
     return {name: getattr(batch, name) for name in names}
 
 
-def _best_plan(plans: list[EstimateRecord]) -> EstimateRecord | None:
+def best_plan(plans: list[EstimateRecord]) -> EstimateRecord | None:
+    """Of the plans of the latest round the cheapest: the one that the summary tells of."""
     latest = [plan for plan in plans if plan.round == plans[-1].round]
     return min(latest, key=_predicted, default=None)
 

@@ -1,0 +1,132 @@
+"""What a campaign may cost before anything is known of its data: totals over a prior of curves.
+
+The prior is that of the simulated worlds ``any-power``, ``any-truncated``, ``any-floor`` and
+``any-plateau``, a quarter each (docs/simulation.md): error of a random item after 1 % of the pool
+22 to 67 % of chance, how fast it falls, how well confidence ranks, seconds of a training. Of every
+draw the machine's errors after margin buying are read off another pool of the same shares, and the
+plan search and the expected audit are run on that curve at the true size. No campaign is played:
+the draw knows its own curve, except that four trainings come before any plan, as they do in one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..campaign.decide import MIN_ROUNDS, first_batch_size, smallest_batch
+from ..campaign.estimate import n_test_items
+from ..campaign.forecast import expected_audit
+from ..campaign.label_cost import label_cost
+from ..planning import TrainingCost, curve_knots, search_plan
+from ..selection import largest_k
+from ..settings import Settings
+from ..simulation import RandomWorld
+from ..simulation.curves import FAMILIES
+from ..types import FloatArray, IndexArray, derive_seed
+
+__all__ = ["PriorDraw", "draw_prior"]
+
+N_ITEMS = 4_000
+"""Of the pool that errors are read off, whatever the size of the true one."""
+
+THETAS = np.arange(1, 51) / 50
+
+
+@dataclass(frozen=True)
+class PriorDraw:
+    """How a campaign on one data set of the prior would end."""
+
+    total_usd: float
+    n_human: int
+    n_waits: int  # batches sent to people one after the other
+
+
+def draw_prior(
+    n_pool: int, n_classes: int, settings: Settings, *, n_draws: int, seed: int
+) -> list[PriorDraw]:
+    """Campaigns on data sets of the prior, the families in turn; the same for the same seed."""
+    worlds = [RandomWorld(f"any-{family}", family, N_ITEMS, n_classes) for family in FAMILIES]
+    return [
+        _end(worlds[i % len(worlds)], n_pool, settings, derive_seed(seed, i, "quote"))
+        for i in range(n_draws)
+    ]
+
+
+def _end(world: RandomWorld, n_pool: int, settings: Settings, seed: int) -> PriorDraw:
+    drawn = world.world(seed)
+    prices, n_test = settings.prices, n_test_items(n_pool, settings)
+    first, step = first_batch_size(n_pool, settings), smallest_batch(n_pool, settings)
+    sizes, error = _errors(world, n_pool, n_test, first, seed)
+    least = min(n_pool - n_test, first + (MIN_ROUNDS - 1) * step)
+    per_second = prices.gpu_usd_per_hour / 3600.0
+    training = TrainingCost(
+        drawn.train_fixed_s * per_second + prices.fixed_cost_per_training,
+        drawn.train_s_per_item * per_second,
+    )
+    knots = curve_knots(least, n_pool - n_test)
+    curve = np.array([np.interp(np.log(knots), np.log(sizes), row) for row in error])
+    plan = search_plan(
+        knots,
+        curve,
+        THETAS,
+        n_pool=n_pool,
+        n_test=n_test,
+        n_train=least,
+        target_error=settings.target_error,
+        target=settings.target,
+        price_per_label=prices.people.first_usd,
+        price_steps=prices.people.later_usd,
+        machine_fee=prices.machine_fee,
+        training=training,
+        batch_min=step,
+    )
+    n_machine, is_audited = plan.n_machine, settings.is_audited and plan.n_machine > 0
+    if is_audited:
+        at = int(np.searchsorted(knots, plan.n_train, side="right")) - 1
+        found = expected_audit(
+            THETAS,
+            curve[:, at],
+            n_left=n_pool - n_test - plan.n_train,
+            n_pool=n_pool,
+            n_test=n_test,
+            settings=settings,
+        )
+        luck = np.random.default_rng([seed, *b"luck"])
+        n_machine = round(float(luck.choice(found.by_luck)))
+    trained = _trained_at(first, least, plan.n_train)
+    total_usd = float(label_cost(n_pool, settings).of(n_machine)) + sum(
+        training.of(n, 0) for n in trained
+    )
+    return PriorDraw(total_usd, n_pool - n_machine, len(trained) + is_audited + 1)
+
+
+def _trained_at(first: int, least: int, last: int) -> list[int]:
+    """Training sizes on the way: four to ``least``, then never more than doubled."""
+    sizes = [round(n) for n in np.linspace(first, least, MIN_ROUNDS)]
+    while sizes[-1] < last:
+        sizes.append(min(2 * sizes[-1], last))
+    return sizes
+
+
+def _errors(
+    world: RandomWorld, n_pool: int, n_test: int, first: int, seed: int
+) -> tuple[IndexArray, FloatArray]:
+    """Training sizes (K,) of the true pool; error among the surest thetas of the rest (T, K)."""
+    pool = world.draw(seed)
+    scale = n_pool / pool.n_pool
+    order = np.random.default_rng([seed, *b"first"]).permutation(pool.n_pool)
+    n = max(1, round(first / scale))
+    n_held = max(1, round(n_test / scale))
+    bought, left = n, np.sort(order[n_held + n :])
+    sizes, errors = [], []
+    while left.size >= THETAS.size:
+        model = pool.model(bought)
+        ranked = left[np.argsort(model.deficit[left], kind="stable")]
+        wrong = np.cumsum(model.wrong[ranked])
+        ends = np.floor(THETAS * left.size).astype(np.int64)
+        sizes.append(round(bought * scale))
+        errors.append(wrong[ends - 1] / ends)
+        taken = largest_k(model.deficit[left], min(bought, left.size))
+        left, bought = np.delete(left, taken), bought + taken.size
+    return np.array(sizes), np.array(errors).T

@@ -1,0 +1,242 @@
+"""A quote: the expected bill with its interval, beside what people alone would cost."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from mcal._core import as_integer
+
+from ..campaign.opening import check_same_settings
+from ..errors import SettingsError
+from ..pools import open_pool
+from ..settings import PriceSettings, Settings
+from ..store import CampaignSummary, Store, best_plan, summarise
+from ..types import BatchStatus, Purpose, derive_seed
+from .prior import draw_prior
+
+__all__ = ["Quote", "quote"]
+
+N_DRAWS = 200
+
+
+@dataclass(frozen=True)
+class Quote:
+    """Money is in dollars, for the whole data set, what is spent already included.
+
+    Attributes
+    ----------
+    basis : {"prior", "rounds", "finished"}
+        What the numbers come from; ``given`` says it in words.
+    given : str
+        What expectation and interval are conditional on.
+    n_pool, n_classes : int
+    rounds : int
+        Trainings so far.
+    spent_usd : float
+    total_usd : float
+        Expected.
+    interval_usd : (float, float)
+        The central 90 % of the total.
+    human_only_usd : float
+        People label everything.
+    pays_probability : float
+        That the total is below that.
+    n_human : int
+        People's labels expected, those bought included.
+    n_waits : int
+        Times that people are waited for from now on.
+    hours, human_only_hours : float or None
+        To the last label from now, and people alone from the beginning, at the pace of
+        ``prices.latency_hours`` and ``items_per_hour``; training is not counted. None without
+        either.
+    complete_at : str or None
+        The time that makes, ISO in UTC, to the minute; the end of a finished campaign.
+    """
+
+    basis: Literal["prior", "rounds", "finished"]
+    given: str
+    n_pool: int
+    n_classes: int
+    rounds: int
+    spent_usd: float
+    total_usd: float
+    interval_usd: tuple[float, float]
+    human_only_usd: float
+    pays_probability: float
+    n_human: int
+    n_waits: int
+    hours: float | None
+    human_only_hours: float | None
+    complete_at: str | None
+
+    def to_json(self) -> dict[str, Any]:
+        """The same as a dictionary that JSON can hold."""
+        return asdict(self)
+
+
+def quote(
+    settings: Settings,
+    folder: str | Path | None = None,
+    *,
+    n_pool: int | None = None,
+    n_classes: int | None = None,
+    n_draws: int = N_DRAWS,
+    now: datetime | None = None,
+) -> Quote:
+    """What labelling the pool is expected to cost. Buys, trains and writes nothing.
+
+    A campaign in ``folder`` whose rounds give a forecast is quoted from them, with the interval
+    that its status shows. Otherwise the interval is over data sets of a prior
+    (``mcal.quoting.prior``): it tells what is usual, not what this data set is like.
+
+    Parameters
+    ----------
+    settings : Settings
+        Prices, target and rules; the pool, where it must be opened to be counted.
+    folder : path, optional
+        Of a campaign with the same settings; need not exist.
+    n_pool, n_classes : int, optional
+        N >= 20 and C >= 2 in place of opening a pool; with ``n_pool`` a campaign in ``folder`` is
+        not looked at. Default for C: the classes of ``settings``.
+    n_draws : int
+        Data sets of the prior, >= 1.
+    now : datetime, optional
+        When the quote is made, with its time zone; default: now.
+
+    Raises
+    ------
+    ValueError
+        A number is out of range.
+    SettingsError
+        Neither a pool nor numbers to count it by.
+    StoreError
+        The campaign has other settings.
+    """
+    now = now or datetime.now(UTC)
+    rounds, spent_usd = 0, 0.0
+    if n_pool is None and folder is not None and Store.exists(Path(folder)):
+        check_same_settings(settings, Path(folder))
+        with Store.open(Path(folder), read_only=True) as store, store.transaction():
+            summary = summarise(store)
+            if summary.finished_at is not None or summary.predicted_interval_usd is not None:
+                return _of_campaign(store, summary, settings, now)
+            n_pool, n_classes = summary.n_pool, len(store.campaign.classes)
+            rounds, spent_usd = summary.rounds, summary.total_cost_usd
+    if n_pool is None:
+        n_pool, n_classes = _count(settings)
+    elif n_classes is None:
+        if settings.classes is None:
+            raise SettingsError("classes: how many are there? expected a number, found none")
+        n_classes = len(settings.classes)
+    n_pool, n_classes = as_integer(n_pool, "n_pool", 20), as_integer(n_classes, "n_classes", 2)
+    seed = derive_seed(settings.seed, 0, "quote")
+    n_draws = as_integer(n_draws, "n_draws", 1)
+    draws = draw_prior(n_pool, n_classes, settings, n_draws=n_draws, seed=seed)
+    totals = np.array([draw.total_usd for draw in draws])
+    low, high = np.quantile(totals, [0.05, 0.95]).tolist()
+    prices = settings.prices
+    human_only_usd = prices.people.total_usd(n_pool)
+    n_human = float(np.mean([draw.n_human for draw in draws]))
+    n_waits = float(np.mean([draw.n_waits for draw in draws]))
+    hours = _hours(prices, n_waits, n_human)
+    so_far = f"; the {rounds} rounds so far give no interval yet" if rounds else ""
+    return Quote(
+        basis="prior",
+        given=f"nothing known of this data set{so_far}: {n_draws} simulated ones of its size, as "
+        "hard as those between easier than Fashion-MNIST and harder than CIFAR-10",
+        n_pool=n_pool,
+        n_classes=n_classes,
+        rounds=rounds,
+        spent_usd=spent_usd,
+        total_usd=float(totals.mean()),
+        interval_usd=(low, high),
+        human_only_usd=human_only_usd,
+        pays_probability=float(np.mean(totals < human_only_usd)),
+        n_human=round(n_human),
+        n_waits=round(n_waits),
+        hours=hours,
+        human_only_hours=_hours(prices, 1, n_pool),
+        complete_at=_after(now, hours),
+    )
+
+
+def _of_campaign(
+    store: Store, summary: CampaignSummary, settings: Settings, now: datetime
+) -> Quote:
+    """From the rounds so far, or the end."""
+    prices, n_pool = settings.prices, summary.n_pool
+    plan = best_plan(store.estimates("plan"))
+    is_done = summary.finished_at is not None
+    n_human, n_waits, hours = summary.n_human, 0, None
+    interval, pays, complete_at = summary.predicted_interval_usd, 0.0, summary.finished_at
+    total_usd = summary.predicted_total_cost_usd
+    if is_done or plan is None or total_usd is None or interval is None:
+        total_usd = summary.total_cost_usd
+        interval = (total_usd, total_usd)
+        pays = float(total_usd < summary.human_only_cost_usd)
+        words = "nothing: the campaign is finished, and this is its bill"
+    else:
+        n_human = max(summary.n_human, n_pool - int(plan.payload["n_machine"]))
+        n_waits = _waits(store, settings, plan.payload)
+        hours = _hours(prices, n_waits, n_human - summary.n_human)
+        complete_at = _after(now, hours)
+        pays = float(plan.payload["pays_probability"])
+        words = (
+            f"the {summary.rounds} rounds so far: learning curves through {summary.n_test:,} test "
+            "items, resampled; a data set that turns from its curve is outside"
+        )
+    return Quote(
+        basis="finished" if is_done else "rounds",
+        given=words,
+        n_pool=n_pool,
+        n_classes=len(store.campaign.classes),
+        rounds=summary.rounds,
+        spent_usd=summary.total_cost_usd,
+        total_usd=total_usd,
+        interval_usd=interval,
+        human_only_usd=summary.human_only_cost_usd,
+        pays_probability=pays,
+        n_human=n_human,
+        n_waits=n_waits,
+        hours=hours,
+        human_only_hours=_hours(prices, 1, n_pool),
+        complete_at=complete_at,
+    )
+
+
+def _waits(store: Store, settings: Settings, plan: Any) -> int:
+    """Batches that people still answer one after the other, as the plan has it."""
+    batches = store.batches()
+    bought = {batch.purpose for batch in batches}
+    is_waiting = any(batch.status is not BatchStatus.CLOSED for batch in batches)
+    has_ended = bool(bought & {Purpose.AUDIT, Purpose.REST})
+    steps = 0 if has_ended else int(plan["n_steps"])
+    audit = settings.is_audited and not has_ended and plan["n_machine"] > 0
+    rest = Purpose.REST not in bought
+    return int(is_waiting) + steps + int(audit) + int(rest)
+
+
+def _count(settings: Settings) -> tuple[int, int]:
+    if settings.pool is None:
+        raise SettingsError("pool: expected a [pool] table, or the number of items; found neither")
+    pool = open_pool(settings.pool, settings.classes)
+    return pool.n_pool, len(pool.classes)
+
+
+def _hours(prices: PriceSettings, n_waits: float, n_items: float) -> float | None:
+    """How long people take, waits one after the other; None where their pace is not known."""
+    if prices.items_per_hour is None and not prices.latency_hours:
+        return None
+    per_hour = prices.items_per_hour
+    return n_waits * prices.latency_hours + (n_items / per_hour if per_hour else 0.0)
+
+
+def _after(now: datetime, hours: float | None) -> str | None:
+    if hours is None:
+        return None
+    return (now + timedelta(hours=hours)).astimezone(UTC).isoformat(timespec="minutes")

@@ -1,0 +1,154 @@
+"""Quotes: from the prior against simulated campaigns, on the way against the status."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import mcal
+from blobs import NearestMean, make_blobs
+from mcal.campaign import Campaign
+from mcal.errors import SettingsError, StoreError
+from mcal.quoting import Quote
+from mcal.quoting.prior import draw_prior
+from mcal.settings import PlanSettings, PoolSettings, PriceSettings, PriceTier, Settings
+from mcal.simulation import QUICK, RandomWorld, simulate
+from mcal.simulation.curves import FAMILIES
+
+NOON = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
+KEYS = [
+    "basis", "given", "n_pool", "n_classes", "rounds", "spent_usd", "total_usd", "interval_usd",
+    "human_only_usd", "pays_probability", "n_human", "n_waits", "hours", "human_only_hours",
+    "complete_at",
+]  # fmt: skip
+
+
+def prior(settings: Settings | None = None, n_pool: int = 2000, **more: Any) -> Quote:
+    options: dict[str, Any] = {"n_classes": 10, "n_draws": 24, "now": NOON} | more
+    return mcal.quote(settings or Settings(), n_pool=n_pool, **options)
+
+
+def test_the_same_question_has_the_same_answer() -> None:
+    assert prior() == prior()
+    assert prior(Settings(seed=1)) != prior()
+    assert list(prior().to_json()) == KEYS
+    assert json.loads(json.dumps(prior().to_json()))["n_pool"] == 2000
+
+
+def test_the_prior_s_interval_holds_most_simulated_campaigns() -> None:
+    """Loosely: the quote knows the family of worlds, and plays no campaign."""
+    worlds = [RandomWorld(f"any-{family}", family, 2000) for family in FAMILIES]
+    result = simulate(worlds, ["mcal"], n_campaigns=4, seed=3, settings=Settings(plan=QUICK))
+    totals = [o.total_usd for outcomes in result.outcomes.values() for o in outcomes]
+    quoted = prior(n_draws=60)
+    low, high = quoted.interval_usd
+    assert sum(low <= total <= high for total in totals) >= 11  # of 16; 14.4 expected
+    assert quoted.total_usd == pytest.approx(sum(totals) / len(totals), rel=0.25)
+    assert low < quoted.total_usd < high < quoted.human_only_usd == 80.0
+    assert quoted.pays_probability == 1.0
+
+
+def test_what_makes_labels_dear_makes_quotes_dear() -> None:
+    plain = prior()
+    twice = prior(Settings(prices=PriceSettings(price_per_label=0.08, gpu_usd_per_hour=6.0)))
+    assert twice.total_usd == pytest.approx(2 * plain.total_usd)
+    assert twice.n_human == plain.n_human
+    assert prior(Settings(target_error=0.01)).total_usd > plain.total_usd
+    nothing_saved = prior(Settings(prices=PriceSettings(machine_fee=0.04)))
+    assert nothing_saved.pays_probability == 0.0
+    assert nothing_saved.n_human == 2000
+    tiers = (PriceTier(n_from=0, price=0.04), PriceTier(n_from=500, price=0.02))
+    cheaper = prior(Settings(prices=PriceSettings(tiers=tiers)))
+    assert cheaper.human_only_usd == 50.0
+    assert cheaper.total_usd < plain.total_usd
+
+
+@pytest.mark.parametrize(("n_pool", "n_classes"), [(20, 2), (300, 3), (5000, 1000)])
+def test_odd_sizes(n_pool: int, n_classes: int) -> None:
+    quoted = prior(n_pool=n_pool, n_classes=n_classes, n_draws=8)
+    assert 0 < quoted.n_human <= n_pool
+    assert quoted.interval_usd[0] <= quoted.total_usd <= quoted.interval_usd[1] * 1.5
+
+
+def test_without_an_audit_people_label_less() -> None:
+    certificate = mcal.CertificateSettings(kind="none")
+    assert prior(Settings(certificate=certificate)).n_human < prior().n_human
+
+
+def test_the_day_at_people_s_pace() -> None:
+    assert (prior().hours, prior().complete_at, prior().human_only_hours) == (None, None, None)
+    paced = prior(Settings(prices=PriceSettings(latency_hours=24.0, items_per_hour=100.0)))
+    assert paced.human_only_hours == 24.0 + 20.0
+    draws = draw_prior(2000, 10, Settings(), n_draws=24, seed=mcal_seed())
+    hours = [24.0 * draw.n_waits + draw.n_human / 100.0 for draw in draws]
+    assert paced.hours == pytest.approx(sum(hours) / 24)
+    assert paced.complete_at is not None
+    after_s = (datetime.fromisoformat(paced.complete_at) - NOON).total_seconds()
+    assert after_s / 3600.0 == pytest.approx(paced.hours, abs=1 / 60)
+    assert min(draw.n_waits for draw in draws) >= 5  # four trainings and the rest
+
+
+def mcal_seed() -> int:
+    from mcal.types import derive_seed
+
+    return derive_seed(0, 0, "quote")
+
+
+def test_a_campaign_is_quoted_from_its_rounds(tmp_path: Path) -> None:
+    world, folder = make_blobs(4000, 1.2), tmp_path / "run"
+    settings = Settings(
+        plan=PlanSettings(replicas=50),
+        prices=PriceSettings(latency_hours=1.0, gpu_usd_per_hour=0.0),
+    )
+    seen = []
+    with Campaign.create(
+        folder,
+        pool=world.pool,
+        annotator=world.oracle(),
+        classifiers=[NearestMean()],
+        settings=settings,
+    ) as campaign:
+        going = True
+        while going:
+            going = campaign.step() is not None
+            found = mcal.quote(settings, folder, n_draws=4, now=NOON)
+            summary = campaign.summary()
+            seen.append(found)
+            assert (found.n_pool, found.rounds) == (4000, summary.rounds)
+            assert found.spent_usd == summary.total_cost_usd
+            if found.basis == "prior":
+                assert summary.predicted_interval_usd is None
+            elif found.basis == "rounds":
+                assert found.interval_usd == summary.predicted_interval_usd
+                assert found.total_usd == summary.predicted_total_cost_usd
+                assert found.hours == found.n_waits
+    bases = [found.basis for found in seen]
+    assert bases == sorted(bases, key=["prior", "rounds", "finished"].index)
+    assert set(bases) == {"prior", "rounds", "finished"}
+    last = seen[-1]
+    assert last.total_usd == last.spent_usd == last.interval_usd[0] == last.interval_usd[1]
+    assert (last.n_waits, last.hours, last.pays_probability) == (0, None, 1.0)
+    with pytest.raises(StoreError, match=r"target_error was 0\.05, now 0\.1"):
+        mcal.quote(settings.model_copy(update={"target_error": 0.1}), folder)
+
+
+def test_a_pool_is_opened_to_be_counted(tmp_path: Path) -> None:
+    settings = Settings(pool=PoolSettings(kind="digits", limit=300))
+    found = mcal.quote(settings, tmp_path / "none", n_draws=4)
+    assert (found.basis, found.n_pool, found.n_classes) == ("prior", 300, 10)
+    assert not (tmp_path / "none").exists()
+
+
+def test_mistakes_are_named() -> None:
+    with pytest.raises(SettingsError, match="pool: expected a"):
+        mcal.quote(Settings())
+    with pytest.raises(SettingsError, match="classes: how many"):
+        mcal.quote(Settings(), n_pool=100)
+    for more in ({"n_pool": 19}, {"n_classes": 1}, {"n_draws": 0}):
+        with pytest.raises(ValueError, match=next(iter(more))):
+            prior(**more)
+    assert prior(Settings(classes=("a", "b")), n_classes=None, n_draws=4).n_classes == 2
