@@ -4,7 +4,8 @@ The prior is that of the simulated worlds ``any-power``, ``any-truncated``, ``an
 ``any-plateau``, a quarter each (docs/simulation.md): error of a random item after 1 % of the pool
 22 to 67 % of chance, how fast it falls, how well confidence ranks, seconds of a training. Of every
 draw the machine's errors after margin buying are read off another pool of the same shares, and the
-plan search and the expected audit are run on that curve at the true size. No campaign is played:
+plan search and the expected audit are run on that curve at the true size, the audit at four sizes
+from the plan's on, of which the cheapest counts. No campaign is played:
 the draw knows its own curve, except that four trainings come before any plan, as they do in one.
 """
 
@@ -29,6 +30,13 @@ __all__ = ["PriorDraw", "draw_prior"]
 
 N_ITEMS = 4_000
 """Of the pool that errors are read off, whatever the size of the true one."""
+
+SCATTER = 0.16
+"""Standard deviation of log (people's labels) of campaigns about their draw: they do not know their
+curve, and audits have luck. Measured on 66 simulated campaigns (docs/decisions.md)."""
+
+GROWTH = (1.0, 1.25, 1.6, 2.0)
+"""Sizes at which an audit is planned, in sizes of the plan without one."""
 
 THETAS = np.arange(1, 51) / 50
 
@@ -81,24 +89,39 @@ def _end(world: RandomWorld, n_pool: int, settings: Settings, seed: int) -> Prio
         training=training,
         batch_min=step,
     )
-    n_machine, is_audited = plan.n_machine, settings.is_audited and plan.n_machine > 0
-    if is_audited:
-        at = int(np.searchsorted(knots, plan.n_train, side="right")) - 1
-        found = expected_audit(
+    labels = label_cost(n_pool, settings)
+    if not (settings.is_audited and plan.n_machine):
+        trained = _trained_at(first, least, plan.n_train)
+        total_usd = float(labels.of(plan.n_machine)) + _usd(training, trained)
+        return PriorDraw(total_usd, n_pool - plan.n_machine, len(trained) + 1)
+    ways = []
+    for n in _sizes_to_audit(plan.n_train, n_pool - n_test):
+        audit = expected_audit(
             THETAS,
-            curve[:, at],
-            n_left=n_pool - n_test - plan.n_train,
+            curve[:, int(np.searchsorted(knots, n, side="right")) - 1],
+            n_left=n_pool - n_test - n,
             n_pool=n_pool,
             n_test=n_test,
             settings=settings,
         )
-        luck = np.random.default_rng([seed, *b"luck"])
-        n_machine = round(float(luck.choice(found.by_luck)))
-    trained = _trained_at(first, least, plan.n_train)
-    total_usd = float(label_cost(n_pool, settings).of(n_machine)) + sum(
-        training.of(n, 0) for n in trained
-    )
-    return PriorDraw(total_usd, n_pool - n_machine, len(trained) + is_audited + 1)
+        trained = _trained_at(first, least, n)
+        training_usd = _usd(training, trained)
+        ways.append((float(labels.of(audit.n_machine)) + training_usd, audit, trained))
+    _, audit, trained = min(ways, key=lambda way: way[0])
+    rng = np.random.default_rng([seed, *b"scatter"])
+    n_human = (n_pool - audit.n_machine) * float(np.exp(SCATTER * rng.standard_normal()))
+    n_human = min(n_pool, round(n_human))
+    total_usd = float(labels.of(n_pool - n_human)) + _usd(training, trained)
+    return PriorDraw(total_usd, n_human, len(trained) + 2)
+
+
+def _sizes_to_audit(n_train: int, n_most: int) -> list[int]:
+    """From the plan's size, which knows no audit, up: a better model needs a cheaper one."""
+    return sorted({min(round(factor * n_train), n_most) for factor in GROWTH})
+
+
+def _usd(training: TrainingCost, trained: list[int]) -> float:
+    return sum(training.of(n, 0) for n in trained)
 
 
 def _trained_at(first: int, least: int, last: int) -> list[int]:

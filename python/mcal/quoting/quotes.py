@@ -21,7 +21,7 @@ from .prior import draw_prior
 
 __all__ = ["Quote", "quote"]
 
-N_DRAWS = 200
+N_DRAWS = 120
 
 
 @dataclass(frozen=True)
