@@ -78,6 +78,25 @@ PlanChoice exhaustive(const mcal::PlanProblem& p) {
 
 }  // namespace
 
+TEST_CASE("labels cost what people's and the machine's cost one by one") {
+  const std::vector<mcal::PriceStep> steps{{3, 0.5}, {5, 4.0}, {20, 9.0}};
+  mcal::PlanProblem problem;
+  problem.n_pool = 8;
+  problem.price_per_label = 2.0;
+  problem.price_steps = steps;
+  problem.machine_fee = 1.0;
+  const mcal::LabelCost labels(problem);
+  const double people[] = {2.0, 2.0, 2.0, 0.5, 0.5, 4.0, 4.0, 4.0};
+  double lowest = std::numeric_limits<double>::infinity(), at = 0.0;
+  for (int machine = 0; machine <= 8; ++machine) {
+    double usd = machine;
+    for (int i = 0; i < 8 - machine; ++i) usd += people[i];
+    if (usd < lowest) lowest = usd, at = machine;
+    CHECK(labels.usd(machine) == usd);
+    CHECK(labels.cheapest(machine) == at);
+  }
+}
+
 TEST_CASE("proving ranges by their ends finds what visiting every cell finds") {
   std::mt19937_64 random(1);
   for (int i = 0; i < 3000; ++i) {
