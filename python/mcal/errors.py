@@ -2,6 +2,7 @@
 
 __all__ = [
     "AnnotatorError",
+    "BudgetError",
     "CampaignBusyError",
     "ClassifierError",
     "DeviceError",
@@ -32,6 +33,10 @@ class AnnotatorError(McalError):
 
 class ClassifierError(McalError):
     """A classifier cannot be built, trained, saved or loaded."""
+
+
+class BudgetError(McalError):
+    """A budget is spent before the campaign could end; nothing more is bought."""
 
 
 class ExportError(McalError):

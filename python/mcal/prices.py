@@ -42,7 +42,7 @@ class LabelPrices:
 
     def total_usd(self, n_items: int) -> float:
         """Dollars for the first ``n_items`` items, rounded once."""
-        return to_usd(self._total_nano(n_items))
+        return to_usd(self.total_nano(n_items))
 
     def purchase(self, n_before: int, n_items: int) -> tuple[tuple[int, float], ...]:
         """Prices inside a purchase of ``n_items`` items after ``n_before``.
@@ -60,7 +60,8 @@ class LabelPrices:
             if end > n_before and start < n_before + n_items
         )
 
-    def _total_nano(self, n_items: int) -> int:
+    def total_nano(self, n_items: int) -> int:
+        """Nano-dollars for the first ``n_items`` items."""
         ends = [start for start, _ in self.steps_nano[1:]] + [n_items]
         return sum(
             nano * max(0, min(end, n_items) - start)
@@ -87,7 +88,7 @@ def item_prices(tiers: Sequence[tuple[int, float]], judgements_per_item: int) ->
     k = judgements_per_item
     judgements = LabelPrices(tuple((start, to_nano("price", usd)) for start, usd in tiers))
     starts = sorted({item for start, _ in tiers for item in (start // k, -(-start // k))})
-    total = judgements._total_nano
+    total = judgements.total_nano
     steps = [(i, total(k * (i + 1)) - total(k * i)) for i in starts]
     changes = [after for before, after in pairwise(steps) if before[1] != after[1]]
     return LabelPrices((steps[0], *changes))

@@ -195,6 +195,10 @@ class Settings(_Model):
     """A campaign, whole."""
 
     target_error: Share = 0.05
+    budget_usd: Annotated[float, Field(gt=0.0, le=1e9, allow_inf_nan=False)] | None = None
+    """Dollars for everything. With a budget the campaign does not buy its way to the target error:
+    it seeks the smallest error that the budget pays for, never exceeds it, and says whether the
+    target is met."""
     target: Literal["set", "machine"] = "set"
     classes: tuple[str, ...] | None = None
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
@@ -216,6 +220,10 @@ class Settings(_Model):
     def _whole(self) -> Self:
         if not self.classifier:
             raise ValueError("classifier: expected at least one, found none")
+        if self.certificate.kind == "weighted" and self.budget_usd is not None:
+            raise ValueError(
+                "certificate.kind: expected 'audit' or 'none' with budget_usd, found 'weighted'"
+            )
         if self.certificate.kind == "weighted" and self.target != "set":
             raise ValueError(
                 f"certificate.kind: expected 'audit' or 'none' for target {self.target!r}, "

@@ -22,6 +22,7 @@ from ..certificate import (
     machine_positions,
     plan_audit,
     plan_weighted_audit,
+    promised_error,
 )
 from ..profiles import Profile
 from ..settings import Settings
@@ -38,6 +39,7 @@ __all__ = [
     "freeze",
     "n_test_of",
     "plan_for",
+    "promise_ranking",
 ]
 
 
@@ -214,6 +216,45 @@ def certify_ranking(
         boundary=drawn.get("boundary", 0),
     )
     return Certified(certificate, classes, machine_positions(cut, positions))
+
+
+def promise_ranking(
+    ranking: Ranking, audited: LabelTable, *, n_pool: int, n_classes: int, settings: Settings
+) -> Certified:
+    """The same where the machine labels the whole ranking: the smallest error to be promised.
+
+    What it labels was settled before the audit, which was drawn from all of ``ranking``.
+    """
+    by_item = np.argsort(ranking.indices)
+    positions = by_item[np.searchsorted(ranking.indices, audited.indices, sorter=by_item)]
+    wrong, confidence = ranking.labels[positions] != audited.labels, settings.certificate.confidence
+    n_items, n_audit, n_wrong = ranking.indices.size, positions.size, int(wrong.sum())
+    n_machine = n_items - n_audit
+    error = promised_error(
+        n_items, n_audit, n_wrong, n_pool=n_pool, confidence=confidence, target=settings.target
+    )
+    certificate = Certificate(
+        cut=n_items,
+        n_machine=n_machine,
+        certified_errors=round(error * (n_pool if settings.target == "set" else n_machine)),
+        certified_error=error,
+        n_audit=n_audit,
+        n_wrong=n_wrong,
+        tolerated=-1,
+        target_error=settings.target_error,
+        confidence=confidence,
+        target=settings.target,
+    )
+    classes = class_report(
+        ranking.labels,
+        n_items,
+        positions,
+        wrong,
+        cut=n_items,
+        n_classes=n_classes,
+        confidence=confidence,
+    )
+    return Certified(certificate, classes, machine_positions(n_items, positions))
 
 
 def explain(certificate: Certificate) -> str:

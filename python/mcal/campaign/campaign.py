@@ -26,6 +26,7 @@ from .estimate import n_test_items
 from .facts import Facts
 from .moves import Move, next_move, round_of
 from .opening import check_same_settings, open_parts
+from .purse import least_budget_usd
 from .recording import OnEvent
 from .result import CampaignResult, read_result
 from .steps import Steps
@@ -96,7 +97,8 @@ class Campaign:
         Raises
         ------
         ValueError
-            On a pool too small for its test set and first batch.
+            On a pool too small for its test set and first batch, or a budget too small for them,
+            a training and an audit.
         StoreError
             When the folder holds a campaign.
         """
@@ -104,6 +106,7 @@ class Campaign:
         _check_pool(pool, settings)
         folder = Path(folder)
         candidates = _candidates(classifiers, settings, pool)
+        _check_budget(pool, settings, len(candidates))
         store = Store.create(
             folder,
             settings_json=settings.model_dump_json(),
@@ -344,4 +347,25 @@ def _check_pool(pool: Pool, settings: Settings) -> None:
         raise ValueError(
             f"pool: expected at least {max(20, n_test + n_first + 1):,} readable items for a test "
             f"set of {n_test:,} and a first batch of {n_first:,}, found {n_readable:,}"
+        )
+
+
+def _check_budget(pool: Pool, settings: Settings, n_candidates: int) -> None:
+    if settings.budget_usd is None:
+        return
+
+    def n_first(given: Settings) -> int:
+        return n_test_items(pool.n_pool, given) + first_batch_size(pool.n_pool, given)
+
+    least_usd = least_budget_usd(
+        n_first,
+        n_pool=pool.n_pool,
+        n_broken=len(pool.broken()),
+        n_candidates=n_candidates,
+        settings=settings,
+    )
+    if settings.budget_usd < least_usd:
+        raise ValueError(
+            f"budget_usd: expected at least ${least_usd:,.2f} for a test set, a first training and "
+            f"an audit of {pool.n_pool:,} items, found ${settings.budget_usd:,.2f}"
         )

@@ -13,8 +13,17 @@ from enum import StrEnum
 from ..planning import Plan, is_stable, next_batch_size, worth_going_on
 from ..settings import Settings
 from .outlook import Outlook
+from .purse import most_labels_of_budget
 
-__all__ = ["MIN_ROUNDS", "Decision", "Verdict", "decide", "first_batch_size", "smallest_batch"]
+__all__ = [
+    "MIN_ROUNDS",
+    "Decision",
+    "Verdict",
+    "decide",
+    "first_batch_size",
+    "smallest_batch",
+    "within_share",
+]
 
 MIN_ROUNDS = 4
 """Trainings before a forecast may end the buying: three points and one that tests them."""
@@ -55,15 +64,32 @@ class Decision:
 
 
 def first_batch_size(n_pool: int, settings: Settings) -> int:
-    """|B0|: ``initial_share`` of N, and enough of a small pool to train on at all."""
-    least = max(_least(n_pool, settings), settings.prices.min_batch)
-    return max(least, round(settings.plan.initial_share * n_pool))
+    """|B0|: ``initial_share`` of N, and enough of a small pool to train on at all.
+
+    At most a fifth of what a budget buys, or 20.
+    """
+    size = max(_least(n_pool, settings), round(settings.plan.initial_share * n_pool))
+    return within_share(size, 0.2, settings)
 
 
 def smallest_batch(n_pool: int, settings: Settings) -> int:
-    """Fewest labels worth a training: delta_min of algorithm.md section 4, and people's least."""
-    least = max(_least(n_pool, settings), settings.prices.min_batch)
-    return max(least, round(settings.plan.delta_min_share * n_pool))
+    """Fewest labels worth a training: delta_min of algorithm.md section 4, and people's least.
+
+    At most a twentieth of what a budget buys, or 20.
+    """
+    size = max(_least(n_pool, settings), round(settings.plan.delta_min_share * n_pool))
+    return within_share(size, 0.05, settings)
+
+
+def within_share(size: int, share: float, settings: Settings) -> int:
+    """``size``, but at most a share of the labels that a budget buys, where 20 are fewer.
+
+    Never below the smallest batch that people take.
+    """
+    n_labels = most_labels_of_budget(settings)
+    if n_labels is not None:
+        size = min(size, max(20, round(share * n_labels)))
+    return max(size, settings.prices.min_batch)
 
 
 def _least(n_pool: int, settings: Settings) -> int:

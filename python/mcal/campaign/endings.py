@@ -11,7 +11,7 @@ from ..profiles import largest_cut
 from ..selection import smallest_k
 from ..store import summarise
 from ..types import FloatArray, IndexArray, Purpose
-from .audit import certify_ranking, explain, freeze
+from .audit import FrozenAudit, certify_ranking, explain, freeze
 from .decide import Decision, Verdict
 from .moves import round_of
 from .recording import Recording
@@ -42,25 +42,39 @@ class Endings(Recording):
         n_audit, frame = frozen.plan.n_audit, frozen.plan.frame
         first = f"people check {n_audit:,} of the {frame:,} items that {name} is surest of"
         words = first if n_audit else "an audit would cost more labels than it saves"
-        details = self.details(
-            decision, **frozen.details(), confidence=settings.certificate.confidence
-        )
+        reason = f"{decision.reason}; {words}"
+        return self.record_audit(frozen, reason, words, round_, name, self.details(decision))
+
+    def record_audit(
+        self,
+        frozen: FrozenAudit,
+        reason: str,
+        words: str,
+        round_: int,
+        classifier: str,
+        details: Mapping[str, Any],
+    ) -> Callable[[], None]:
+        """What records a frozen ranking and sends its audit; ``words`` go with the audit."""
 
         def record() -> None:
             self.store.add_action(
                 round=round_,
                 name=Verdict.AUDIT,
-                reason=f"{decision.reason}; {words}",
-                details=details,
+                reason=reason,
+                details={
+                    **details,
+                    **frozen.details(),
+                    "confidence": self.settings.certificate.confidence,
+                },
             )
             self.store.add_ranking(
                 round=round_,
-                classifier=name,
+                classifier=classifier,
                 indices=frozen.indices,
                 labels=frozen.labels,
                 deficit=frozen.deficit,
             )
-            if n_audit:
+            if frozen.plan.n_audit:
                 self.add_batch(Purpose.AUDIT, round_, frozen.audited, "random", words)
 
         return record

@@ -21,7 +21,7 @@ from ..planning import (
 from ..profiles import Profile, upper_error
 from ..settings import Settings
 from .audit import n_test_of
-from .decide import smallest_batch
+from .decide import smallest_batch, within_share
 from .forecast import audit_labels, with_audit
 from .label_cost import label_cost
 from .outlook import Outlook, look_out
@@ -46,15 +46,15 @@ class Estimates:
 def n_test_items(n_pool: int, settings: Settings) -> int:
     """|T|: as asked, else clip(1.5 % of N, min(500, 5 % of N), 5,000); 5 % as in the paper.
 
-    Never below the smallest batch that people take.
+    Unless asked for, at most 15 % of what a budget buys, or 20: T only steers. Never below the
+    smallest batch that people take.
     """
-    least = settings.prices.min_batch
     if settings.plan.test_size is not None:
-        return max(least, settings.plan.test_size)
+        return max(settings.prices.min_batch, settings.plan.test_size)
     if settings.preset == "paper":
-        return max(least, round(0.05 * n_pool))
+        return within_share(max(1, round(0.05 * n_pool)), 0.15, settings)
     few = min(500, round(0.05 * n_pool))
-    return max(least, min(5000, max(few, round(0.015 * n_pool))))
+    return within_share(max(1, min(5000, max(few, round(0.015 * n_pool)))), 0.15, settings)
 
 
 def estimate_plan(

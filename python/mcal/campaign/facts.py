@@ -100,8 +100,9 @@ class Facts:
         """Items that are neither trained on nor machine-labelled: T and the broken ones."""
         return self.store.labels(Purpose.TEST).indices.size + len(self.store.campaign.broken)
 
-    def labels_for_training(self) -> tuple[IndexArray, IndexArray]:
-        table = self.store.labels(Purpose.TRAIN)
+    def labels_for_training(self, round_: int | None = None) -> tuple[IndexArray, IndexArray]:
+        """What the model of a round is trained on; by default that of the present one."""
+        table = self.store.labels(Purpose.TRAIN, round_)
         usable = table.labels != NO_LABEL
         return table.indices[usable], table.labels[usable]
 
@@ -144,6 +145,34 @@ class Facts:
         """What training a candidate on ``n_new`` further labels is forecast to cost."""
         (record,) = self.store.estimates("cost", round=round_, classifier=name)
         return TrainingCost(**record.payload).of(n_train + n_new, n_new)
+
+    def this_training_usd(self, name: str, round_: int) -> float:
+        """What the training of a round was forecast to cost by the round before."""
+        n_train = self.store.labels(Purpose.TRAIN, round_).indices.size
+        n_before = self.store.labels(Purpose.TRAIN, round_ - 1).indices.size
+        return self.next_training_usd(name, round_ - 1, n_before, n_train - n_before)
+
+    def has_cost(self, round_: int, name: str) -> bool:
+        """Whether a candidate was trained in a round."""
+        return bool(self.store.estimates("cost", round=round_, classifier=name))
+
+    def trained(self, round_: int) -> list[str]:
+        """Live candidates with a plan for a round."""
+        return [name for name in self.live() if name not in self.untrained(round_)]
+
+    def last_trained(self, round_: int, name: str | None = None) -> tuple[int, str] | None:
+        """The latest round up to this one with a plan, and the live candidate of the best one.
+
+        With ``name``, of that candidate.
+        """
+        names = self.live() if name is None else [name]
+        plans = [e for e in self.store.estimates("plan") if e.classifier in names]
+        plans = [e for e in plans if e.round <= round_]
+        if not plans:
+            return None
+        latest = [e for e in plans if e.round == plans[-1].round]
+        best = min(latest, key=lambda e: float(e.payload["estimated_error"]))
+        return best.round, best.classifier
 
     def cells(self, name: str) -> list[MeasuredRound]:
         """The test items at each round that kept them; files of an earlier version have none."""

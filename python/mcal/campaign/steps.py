@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 
@@ -18,18 +19,19 @@ from ..types import (
     Pool,
     Purpose,
 )
+from .budgeted import Budgeted
 from .decide import Decision, Verdict, decide, first_batch_size, smallest_batch
-from .endings import Endings
 from .estimate import estimate_plan, n_test_items
 from .facts import Facts
 from .moves import round_of
+from .purse import least_audit
 from .scoring import choose_batch, choose_engine, would_be_bought
-from .training import Trained, Trainer
+from .training import OutOfMoney, Trained, Trainer
 
 __all__ = ["Steps"]
 
 
-class Steps(Endings):
+class Steps(Budgeted):
     """What ``Move`` names, done. Every method returns False when people are waited for."""
 
     def __init__(
@@ -55,6 +57,8 @@ class Steps(Endings):
         rest = np.setdiff1d(readable, test)
         first = _draw(rest, first_batch_size(n_pool, settings), self.seed(0, "first"))
         with self.store.transaction():
+            if settings.budget_usd is not None:
+                self.record_first(test.size + first.size)
             self.add_batch(Purpose.TEST, 0, test, "random", "the test set, drawn at random")
             self.add_batch(Purpose.TRAIN, 0, first, "random", "the first batch, drawn at random")
         self.say("ask", f"buy {test.size:,} test and {first.size:,} first training labels")
@@ -101,7 +105,19 @@ class Steps(Endings):
         store, settings = self.store, self.settings
         round_ = round_of(store.batches())
         name = self.facts.untrained(round_)[0]
-        trained = self._train_and_score(name, round_)
+        within = settings.budget_usd is not None
+        if within:
+            instead = self.instead_of_training(name, round_)
+            if instead is not None:
+                return self._done(instead, round_)
+            n_audit = least_audit(settings)
+            limit_usd = self.spare_usd(len(self.facts.untrained(round_)), n_audit)
+            try:
+                trained = self._train_and_score(name, round_, limit_usd)
+            except OutOfMoney:
+                return self._done(self.out_of_money(name, round_, limit_usd), round_)
+        else:
+            trained = self._train_and_score(name, round_)
         profile, cells = self.facts.measure(trained.scores, matched=settings.preset != "paper")
         with store.transaction():
             self.trainer.finish(trained)
@@ -114,13 +130,10 @@ class Steps(Endings):
                 n_withheld=self.facts.n_withheld(),
                 n_classes=len(self.pool.classes),
                 settings=settings,
-                cells=[*self.facts.cells(name), cells],
+                cells=[] if within else [*self.facts.cells(name), cells],
                 seed=self.seed(round_, "replicas"),
             )
             plan, outlook = estimates.plan, estimates.outlook
-            spent_usd = self.facts.training_spent_usd()
-            predicted_usd = plan.total_cost_usd + spent_usd
-            in_short = outlook.in_short(plan.human_only_cost_usd, spent_usd) if outlook else {}
             store.add_estimates(
                 round_,
                 name,
@@ -129,13 +142,25 @@ class Steps(Endings):
                     **({} if settings.preset == "paper" else {"cells": cells.to_json()}),
                     "fit": estimates.fits.to_json(),
                     "cost": asdict(estimates.training),
+                    **({"outlook": outlook.to_json()} if outlook else {}),
+                },
+            )
+            spent_usd = self.facts.training_spent_usd()
+            more = outlook.in_short(plan.human_only_cost_usd, spent_usd) if outlook else {}
+            if within:
+                plan, more = self.record_plan(name, round_)
+            predicted_usd = plan.total_cost_usd + spent_usd
+            estimated_error = self.in_target(plan.error, plan.n_machine)
+            store.add_estimates(
+                round_,
+                name,
+                {
                     "plan": {
                         **plan.to_json(),
                         "predicted_total_cost_usd": predicted_usd,
-                        "estimated_error": self.in_target(plan.error, plan.n_machine),
-                        **in_short,
-                    },
-                    **({"outlook": outlook.to_json()} if outlook else {}),
+                        "estimated_error": estimated_error,
+                        **more,
+                    }
                 },
             )
         self._trained[name] = trained
@@ -146,15 +171,18 @@ class Steps(Endings):
         self.say(
             "plan",
             f"round {round_}, {name}: ${predicted_usd:,.2f} in all, "
-            f"with {plan.n_train:,} training and {plan.n_machine:,} machine labels",
+            f"with {plan.n_train:,} training and {plan.n_machine:,} machine labels"
+            + (f", {estimated_error:.2%} expected wrong" if within else ""),
             predicted_usd=predicted_usd,
-            predicted_interval_usd=in_short.get("predicted_interval_90_usd"),
+            predicted_interval_usd=more.get("predicted_interval_90_usd"),
         )
         return True
 
     def decide(self) -> bool:
         store = self.store
         round_ = round_of(store.batches())
+        if self.settings.budget_usd is not None:
+            return self._done(self._decide_in_budget(round_), round_)
         live = self.facts.live()
         n_train = store.labels(Purpose.TRAIN).indices.size
         n_left = self.facts.readable(self.facts.unasked()).size
@@ -174,10 +202,26 @@ class Steps(Endings):
             ),
             settings=self.settings,
         )
+        return self._done(decision, round_)
+
+    def certify(self) -> bool:
+        return super().certify() if self.settings.budget_usd is None else self.promise()
+
+    def _decide_in_budget(self, round_: int) -> Decision:
+        """Decide, and again where a killed process's scores had to be paid for once more."""
+        while True:
+            decision, before = self.decide_in_budget(round_), self.purse()
+            if decision.verdict is not Verdict.PEOPLE:
+                self._scored(decision.classifier, round_)
+            if self.purse() == before:
+                return decision
+
+    def _done(self, decision: Decision, round_: int) -> bool:
+        """Do what was decided, and record it."""
         record = self._follow(decision, round_)
-        with store.transaction():
+        with self.store.transaction():
             for name, reason in decision.dropped.items():
-                store.add_action(
+                self.store.add_action(
                     round=round_, name="drop", reason=reason, details={"classifier": name}
                 )
             record()
@@ -190,6 +234,10 @@ class Steps(Endings):
             return self.people(decision, round_)
         if decision.verdict is Verdict.BUY:
             return self._buy(decision, round_)
+        if self.settings.budget_usd is not None:
+            held = self.facts.last_trained(round_, decision.classifier)
+            assert held is not None  # a decision to machine-label names a model
+            return self.end_in_budget(decision, round_, self._scored(decision.classifier, held[0]))
         label = self.audit if self.settings.is_audited else self.machine_label
         return label(decision, round_, self._scored(decision.classifier, round_))
 
@@ -216,8 +264,15 @@ class Steps(Endings):
         else:
             indices = choose()
 
+        committed: dict[str, float] = {}
+        if self.settings.budget_usd is not None:
+            n_most, committed = self.buy_in_budget(decision.n_buy, round_)
+            if not n_most:
+                return self.end_in_budget(decision, round_, trained)
+            indices = indices[:n_most]
+
         taken = would_be_bought(trained.scores, indices, self.facts.test_like_pool())
-        details = self.details(decision, test_taken=taken.tolist())
+        details = self.details(decision, test_taken=taken.tolist(), **committed)
 
         def record() -> None:
             self.record(decision, round_, details)
@@ -234,8 +289,8 @@ class Steps(Endings):
 
     # -- what the steps are made of ------------------------------------------------------------
 
-    def _train_and_score(self, name: str, round_: int) -> Trained:
-        indices, labels = self.facts.labels_for_training()
+    def _train_and_score(self, name: str, round_: int, limit_usd: float = math.inf) -> Trained:
+        indices, labels = self.facts.labels_for_training(round_)
         test = self.store.labels(Purpose.TEST).indices
         to_score = np.union1d(test, self.facts.readable(self.facts.unasked()))
         trained = self.trainer.train(
@@ -247,6 +302,7 @@ class Steps(Endings):
             to_score,
             on_train=self.progress("train", f"{name} on {indices.size:,} labels"),
             on_score=self.progress("score", name),
+            limit_usd=limit_usd,
         )
         self.trainer.forget_before(name, round_)
         return trained
@@ -255,7 +311,11 @@ class Steps(Endings):
         """The model of a round, scored again when a killed process took the scores with it."""
         trained = self._trained.get(name)
         if trained is None or trained.round != round_:
-            trained = self._train_and_score(name, round_)
+            limit_usd = math.inf if self.settings.budget_usd is None else self.spare_usd(0, 0)
+            try:
+                trained = self._train_and_score(name, round_, limit_usd)
+            except OutOfMoney as error:
+                raise self.spent(f"to score with {name} again") from error
             self.trainer.finish(trained)
             self._trained[name] = trained
         return trained

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -14,9 +15,13 @@ from ..store import Store
 from ..types import Classifier, IndexArray, Pool, Progress, TrainedModel, no_progress
 from .scoring import ItemScores, choose_engine, score_items
 
-__all__ = ["Trained", "Trainer"]
+__all__ = ["OutOfMoney", "Trained", "Trainer"]
 
 HEARTBEAT_S = 1.0  # at most this much of a killed training goes uncharged
+
+
+class OutOfMoney(Exception):
+    """A run has cost what it may, and was stopped."""
 
 
 @dataclass
@@ -26,6 +31,7 @@ class _Meter:
     store: Store
     run_id: int
     usd_per_s: float
+    limit_usd: float = math.inf
     train_s: float = 0.0
     score_s: float = 0.0
 
@@ -69,8 +75,10 @@ class _Watch:
 
     def report(self, share: float, words: str) -> None:
         now = time.monotonic()
+        self._read(now)
+        if self.meter.cost_usd() > self.meter.limit_usd:
+            raise OutOfMoney
         if now - self.beaten >= HEARTBEAT_S:
-            self._read(now)
             self.meter.beat()
             self.beaten = now
         self.progress(share, words)
@@ -106,8 +114,12 @@ class Trainer:
         *,
         on_train: Progress,
         on_score: Progress,
+        limit_usd: float = math.inf,
     ) -> Trained:
         """Train on ``indices`` and score ``to_score``.
+
+        Raises ``OutOfMoney``, with the run charged and ended, as soon as its progress shows that
+        its seconds cost more than ``limit_usd``.
 
         A checkpoint of this very round, left by a process that was killed before it could decide,
         is loaded instead of trained again: the training set of a round never changes.
@@ -120,7 +132,28 @@ class Trainer:
             seed=seed,
             device=classifier.device,
         )
-        meter = _Meter(self._store, run_id, self._prices.gpu_usd_per_hour / 3600)
+        meter = _Meter(self._store, run_id, self._prices.gpu_usd_per_hour / 3600, limit_usd)
+        try:
+            model, scores = self._run(
+                classifier, path, meter, seed, indices, labels, to_score, on_train, on_score
+            )
+        except OutOfMoney:
+            self._store.interrupt_open_runs()
+            raise
+        return Trained(classifier.name, round_, model, scores, meter, path)
+
+    def _run(
+        self,
+        classifier: Classifier,
+        path: Path,
+        meter: _Meter,
+        seed: int,
+        indices: IndexArray,
+        labels: IndexArray,
+        to_score: IndexArray,
+        on_train: Progress,
+        on_score: Progress,
+    ) -> tuple[TrainedModel, ItemScores]:
         model = self._load(classifier, path)
         if model is None:
             with _Watch(meter, "train_s", on_train) as watch:
@@ -138,7 +171,7 @@ class Trainer:
                 engine=choose_engine(classifier.device)[0],
                 progress=watch.report,
             )
-        return Trained(classifier.name, round_, model, scores, meter, path)
+        return model, scores
 
     def finish(self, trained: Trained) -> None:
         """Close the run; to be called in the transaction that records what it led to.

@@ -52,10 +52,13 @@ def print_lines(console: Console, lines: Sequence[str]) -> None:
 def print_summary(console: Console, summary: CampaignSummary) -> None:
     """Labels, bill and estimated error."""
     console.print(_bill(summary))
+    met = {None: "", True: "; met", False: "; not met"}[
+        None if summary.budget_usd is None else summary.target_met
+    ]
     lines = [
         f"phase            {summary.phase}, {summary.rounds} rounds"
         + (f", {summary.classifier}" if summary.classifier else ""),
-        f"target error     {percent(summary.target_error)} ({_PROMISES[summary.target]})",
+        f"target error     {percent(summary.target_error)} ({_PROMISES[summary.target]}){met}",
         estimate_line(summary),
     ]
     if summary.n_broken:
@@ -164,6 +167,10 @@ def _bill(summary: CampaignSummary) -> Table:
         if summary.predicted_interval_usd is not None:
             low, high = map(_dollars, summary.predicted_interval_usd)
             table.add_row("with 90 % between", "", f"{low} and {high}")
+    if summary.budget_usd is not None:
+        table.add_row("budget", "", _dollars(summary.budget_usd))
+        table.add_row("reserved of it", "", _dollars(summary.reserved_usd or 0.0))
+        table.add_row("left of it", "", _dollars(summary.left_usd or 0.0))
     table.add_row("people alone", f"{summary.n_pool:,}", _dollars(summary.human_only_cost_usd))
     table.add_row("saving", "", percent(summary.saving))
     return table

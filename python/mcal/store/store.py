@@ -140,7 +140,7 @@ class Store(Purchases, Trainings, Rankings, Decisions):
         with _opened_to_write(folder) as (database, lock):
             migrate(database, MIGRATIONS)
             store = cls(database, lock, _read_campaign(database))
-            store._interrupt_open_runs()
+            store.interrupt_open_runs()
             return store
 
     @classmethod

@@ -78,7 +78,11 @@ class CampaignSummary:
     predicted_total_cost_usd: float | None
     predicted_interval_usd: tuple[float, float] | None  # 90 %, of the total
     saving: float | None  # share of the human-only price: of the finished campaign, else predicted
+    budget_usd: float | None  # for everything; None where the target error is the goal
+    reserved_usd: float | None  # of the budget, not spent: ordered, or kept back for the end
+    left_usd: float | None  # of the budget, neither spent nor reserved; below 0: overrun
     target_error: float
+    target_met: bool | None  # whether no more than the target error is certified; None as that is
     target: str
     estimated_error: float | None
     certified_error: float | None  # in the sense of the target; the error is no larger, with
@@ -139,6 +143,7 @@ def _summarise(store: Store) -> CampaignSummary:
     certified_error, confidence = _certificate(store)
     total = add_usd(*spend.values())
     human_only = settings.prices.people.total_usd(campaign.n_pool)
+    reserved = 0.0 if finished else round(_committed_usd(store, total) - total, 9)
     predicted = _number(plan.payload, "predicted_total_cost_usd") if plan else None
     price = total if finished else predicted if has_forecast else None
     return CampaignSummary(
@@ -160,7 +165,13 @@ def _summarise(store: Store) -> CampaignSummary:
         predicted_total_cost_usd=predicted,
         predicted_interval_usd=_interval(plan) if plan else None,
         saving=None if price is None else 1.0 - price / human_only,
+        budget_usd=settings.budget_usd,
+        reserved_usd=None if settings.budget_usd is None else reserved,
+        left_usd=None
+        if settings.budget_usd is None
+        else round(settings.budget_usd - total - reserved, 9),
         target_error=settings.target_error,
+        target_met=None if certified_error is None else certified_error <= settings.target_error,
         target=settings.target,
         estimated_error=_estimated_error(store, plan if has_forecast else None),
         certified_error=certified_error,
@@ -230,6 +241,12 @@ def _class_intervals(store: Store) -> ClassIntervals | None:
                 classes=tuple(ClassInterval(names[label], *row) for label, *row in rows),
             )
     return None
+
+
+def _committed_usd(store: Store, spent_usd: float) -> float:
+    """The total that the last decision within a budget counts on, or what is spent already."""
+    amounts = [_number(act.details, "committed_usd") for act in store.actions()]
+    return max([spent_usd, *[usd for usd in amounts if usd is not None][-1:]])
 
 
 def _endings(store: Store) -> list[ActionRecord]:

@@ -164,7 +164,8 @@ class Trainings(Facts):
             for round_, name, payload, created_at in rows
         ]
 
-    def _interrupt_open_runs(self) -> None:
+    def interrupt_open_runs(self) -> None:
+        """End every run that is under way, charged up to its last sign of life."""
         with self._writing():
             self._db.execute(_INTERRUPT)
 
