@@ -45,6 +45,7 @@ def test_the_prior_s_interval_holds_most_simulated_campaigns() -> None:
     result = simulate(worlds, ["mcal"], n_campaigns=4, seed=3, settings=Settings(plan=QUICK))
     totals = [o.total_usd for outcomes in result.outcomes.values() for o in outcomes]
     quoted = prior(n_draws=60)
+    assert quoted.interval_usd is not None
     low, high = quoted.interval_usd
     assert sum(low <= total <= high for total in totals) >= 11  # of 16; 14.4 expected
     assert quoted.total_usd == pytest.approx(sum(totals) / len(totals), rel=0.25)
@@ -71,6 +72,7 @@ def test_what_makes_labels_dear_makes_quotes_dear() -> None:
 def test_odd_sizes(n_pool: int, n_classes: int) -> None:
     quoted = prior(n_pool=n_pool, n_classes=n_classes, n_draws=8)
     assert 0 < quoted.n_human <= n_pool
+    assert quoted.interval_usd is not None
     assert quoted.interval_usd[0] <= quoted.total_usd <= quoted.interval_usd[1] * 1.5
 
 
@@ -122,6 +124,7 @@ def test_a_campaign_is_quoted_from_its_rounds(tmp_path: Path) -> None:
             assert found.spent_usd == summary.total_cost_usd
             if found.basis == "prior":
                 assert summary.predicted_interval_usd is None
+                assert found.n_human >= summary.n_human
             elif found.basis == "rounds":
                 assert found.interval_usd == summary.predicted_interval_usd
                 assert found.total_usd == summary.predicted_total_cost_usd
@@ -130,10 +133,75 @@ def test_a_campaign_is_quoted_from_its_rounds(tmp_path: Path) -> None:
     assert bases == sorted(bases, key=["prior", "rounds", "finished"].index)
     assert set(bases) == {"prior", "rounds", "finished"}
     last = seen[-1]
+    assert last.interval_usd is not None
     assert last.total_usd == last.spent_usd == last.interval_usd[0] == last.interval_usd[1]
     assert (last.n_waits, last.hours, last.pays_probability) == (0, None, 1.0)
     with pytest.raises(StoreError, match=r"target_error was 0\.05, now 0\.1"):
         mcal.quote(settings.model_copy(update={"target_error": 0.1}), folder)
+
+
+def test_a_prior_quote_counts_what_a_campaign_has_bought(tmp_path: Path) -> None:
+    world, folder = make_blobs(2000, 1.2), tmp_path / "run"
+    settings = Settings(prices=PriceSettings(latency_hours=24.0, items_per_hour=100.0))
+    with Campaign.create(
+        folder,
+        pool=world.pool,
+        annotator=world.oracle(),
+        classifiers=[NearestMean()],
+        settings=settings,
+    ) as campaign:
+        before = mcal.quote(settings, folder, n_draws=8, now=NOON)
+        while (summary := campaign.summary()).n_train == 0 or summary.open_batch is not None:
+            campaign.step()
+        after = mcal.quote(settings, folder, n_draws=8, now=NOON)
+    assert (before.basis, after.basis) == ("prior", "prior")
+    assert after.n_human == before.n_human
+    assert before.hours is not None
+    assert after.hours is not None
+    bought = summary.n_human  # T, then B0: two waits, where a draw counts but one for both
+    assert before.hours - after.hours == pytest.approx(2 * 24.0 + bought / 100.0)
+
+
+def test_what_is_spent_is_the_least_of_a_prior_quote(tmp_path: Path) -> None:
+    world, folder = make_blobs(2000, 1.2), tmp_path / "run"
+    prices = PriceSettings(price_per_label=0.01, fixed_cost_per_training=500.0)
+    settings = Settings(prices=prices)
+    with Campaign.create(
+        folder,
+        pool=world.pool,
+        annotator=world.oracle(),
+        classifiers=[NearestMean()],
+        settings=settings,
+    ) as campaign:
+        while campaign.summary().rounds == 0:
+            campaign.step()
+        found = mcal.quote(settings, folder, n_draws=8)
+    assert found.basis == "prior"
+    assert found.interval_usd is not None
+    assert found.spent_usd > 500.0
+    assert min(found.total_usd, *found.interval_usd) >= found.spent_usd
+
+
+@pytest.mark.parametrize("preset", ["default", "paper"])
+def test_a_plan_without_an_interval_is_quoted_as_such(tmp_path: Path, preset: Any) -> None:
+    world, folder = make_blobs(4000, 1.2), tmp_path / "run"
+    settings = Settings(
+        preset=preset, plan=PlanSettings(replicas=0), prices=PriceSettings(gpu_usd_per_hour=0.0)
+    )
+    with Campaign.create(
+        folder,
+        pool=world.pool,
+        annotator=world.oracle(),
+        classifiers=[NearestMean()],
+        settings=settings,
+    ) as campaign:
+        while campaign.summary().rounds < 2:
+            campaign.step()
+        found, summary = mcal.quote(settings, folder, n_draws=4), campaign.summary()
+    assert (found.basis, found.interval_usd, found.pays_probability) == ("rounds", None, None)
+    assert found.total_usd == summary.predicted_total_cost_usd
+    assert found.n_human >= summary.n_human
+    assert "no interval" in found.given
 
 
 def test_a_pool_is_opened_to_be_counted(tmp_path: Path) -> None:

@@ -66,13 +66,15 @@ def _print(made: Quote) -> None:
     table.add_column("")
     table.add_column("mcal", justify="right")
     table.add_column("people alone", justify="right")
-    low, high = made.interval_usd
     table.add_row("expected total", f"${made.total_usd:,.2f}", f"${made.human_only_usd:,.2f}")
-    table.add_row("with 90 % between", f"${low:,.2f} and ${high:,.2f}", "")
+    if made.interval_usd is not None:
+        low, high = made.interval_usd
+        table.add_row("with 90 % between", f"${low:,.2f} and ${high:,.2f}", "")
     if made.spent_usd:
         table.add_row("spent so far", f"${made.spent_usd:,.2f}", "")
     table.add_row("people's labels", f"{made.n_human:,}", f"{made.n_pool:,}")
-    table.add_row("cheaper than people alone", f"{made.pays_probability:.0%} likely", "")
+    if made.pays_probability is not None:
+        table.add_row("cheaper than people alone", f"{made.pays_probability:.0%} likely", "")
     if made.hours is not None:
         table.add_row("people's time, days", _days(made.hours), _days(made.human_only_hours))
     if made.complete_at is not None:

@@ -11,6 +11,7 @@ import numpy as np
 
 from mcal._core import as_integer
 
+from ..campaign.decide import MIN_ROUNDS
 from ..campaign.opening import check_same_settings
 from ..errors import SettingsError
 from ..pools import open_pool
@@ -40,12 +41,12 @@ class Quote:
     spent_usd : float
     total_usd : float
         Expected.
-    interval_usd : (float, float)
-        The central 90 % of the total.
+    interval_usd : (float, float) or None
+        The central 90 % of the total; None where the rounds give a plan without one.
     human_only_usd : float
         People label everything.
-    pays_probability : float
-        That the total is below that.
+    pays_probability : float or None
+        That the total is below that; None without an interval.
     n_human : int
         People's labels expected, those bought included.
     n_waits : int
@@ -65,9 +66,9 @@ class Quote:
     rounds: int
     spent_usd: float
     total_usd: float
-    interval_usd: tuple[float, float]
+    interval_usd: tuple[float, float] | None
     human_only_usd: float
-    pays_probability: float
+    pays_probability: float | None
     n_human: int
     n_waits: int
     hours: float | None
@@ -91,8 +92,10 @@ def quote(
     """What labelling the pool is expected to cost. Buys, trains and writes nothing.
 
     A campaign in ``folder`` whose rounds give a forecast is quoted from them, with the interval
-    that its status shows. Otherwise the interval is over data sets of a prior
-    (``mcal.quoting.prior``): it tells what is usual, not what this data set is like.
+    that its status shows; without one where none is to come (``preset = "paper"``, no replicas, a
+    budget, files made before there were intervals). Otherwise the interval is over data sets of a
+    prior (``mcal.quoting.prior``): it tells what is usual, not what this data set is like. What
+    the campaign has spent, bought and waited for is the least of every one of them.
 
     Parameters
     ----------
@@ -118,15 +121,16 @@ def quote(
         The campaign has other settings.
     """
     now = now or datetime.now(UTC)
-    rounds, spent_usd = 0, 0.0
+    begun = _Begun()
     if n_pool is None and folder is not None and Store.exists(Path(folder)):
         check_same_settings(settings, Path(folder))
         with Store.open(Path(folder), read_only=True) as store, store.transaction():
             summary = summarise(store)
-            if summary.finished_at is not None or summary.predicted_interval_usd is not None:
+            if summary.finished_at is not None or _has_forecast(summary, settings):
                 return _of_campaign(store, summary, settings, now)
             n_pool, n_classes = summary.n_pool, len(store.campaign.classes)
-            rounds, spent_usd = summary.rounds, summary.total_cost_usd
+            closed = sum(batch.status is BatchStatus.CLOSED for batch in store.batches())
+            begun = _Begun(summary.rounds, summary.total_cost_usd, summary.n_human, closed)
     if n_pool is None:
         n_pool, n_classes = _count(settings)
     elif n_classes is None:
@@ -137,22 +141,23 @@ def quote(
     seed = derive_seed(settings.seed, 0, "quote")
     n_draws = as_integer(n_draws, "n_draws", 1)
     draws = draw_prior(n_pool, n_classes, settings, n_draws=n_draws, seed=seed)
-    totals = np.array([draw.total_usd for draw in draws])
+    totals = np.array([max(draw.total_usd, begun.spent_usd) for draw in draws])
     low, high = np.quantile(totals, [0.05, 0.95]).tolist()
     prices = settings.prices
     human_only_usd = prices.people.total_usd(n_pool)
-    n_human = float(np.mean([draw.n_human for draw in draws]))
-    n_waits = float(np.mean([draw.n_waits for draw in draws]))
-    hours = _hours(prices, n_waits, n_human)
-    so_far = f"; the {rounds} rounds so far give no interval yet" if rounds else ""
+    n_human = float(np.mean([max(draw.n_human, begun.n_human) for draw in draws]))
+    still = int(begun.n_human < n_pool)
+    n_waits = float(np.mean([max(draw.n_waits - begun.n_waits, still) for draw in draws]))
+    hours = _hours(prices, n_waits, n_human - begun.n_human)
+    so_far = f"; the {begun.rounds} rounds so far give no interval yet" if begun.rounds else ""
     return Quote(
         basis="prior",
         given=f"nothing known of this data set{so_far}: {n_draws} simulated ones of its size, as "
         "hard as those between easier than Fashion-MNIST and harder than CIFAR-10",
         n_pool=n_pool,
         n_classes=n_classes,
-        rounds=rounds,
-        spent_usd=spent_usd,
+        rounds=begun.rounds,
+        spent_usd=begun.spent_usd,
         total_usd=float(totals.mean()),
         interval_usd=(low, high),
         human_only_usd=human_only_usd,
@@ -165,6 +170,26 @@ def quote(
     )
 
 
+@dataclass(frozen=True)
+class _Begun:
+    """What a campaign that gives no forecast has behind it."""
+
+    rounds: int = 0
+    spent_usd: float = 0.0
+    n_human: int = 0
+    n_waits: int = 0  # batches that are answered
+
+
+def _has_forecast(summary: CampaignSummary, settings: Settings) -> bool:
+    """Whether the rounds tell more than the prior: an interval, or a plan where none will come."""
+    if summary.predicted_interval_usd is not None:
+        return True
+    plan = settings.plan
+    awaited = plan.replicas and settings.preset != "paper" and settings.budget_usd is None
+    enough = MIN_ROUNDS if awaited else 2  # one point has no slope
+    return summary.predicted_total_cost_usd is not None and summary.rounds >= enough
+
+
 def _of_campaign(
     store: Store, summary: CampaignSummary, settings: Settings, now: datetime
 ) -> Quote:
@@ -173,9 +198,10 @@ def _of_campaign(
     plan = best_plan(store.estimates("plan"))
     is_done = summary.finished_at is not None
     n_human, n_waits, hours = summary.n_human, 0, None
-    interval, pays, complete_at = summary.predicted_interval_usd, 0.0, summary.finished_at
+    interval, complete_at = summary.predicted_interval_usd, summary.finished_at
+    pays: float | None = None
     total_usd = summary.predicted_total_cost_usd
-    if is_done or plan is None or total_usd is None or interval is None:
+    if is_done or plan is None or total_usd is None:
         total_usd = summary.total_cost_usd
         interval = (total_usd, total_usd)
         pays = float(total_usd < summary.human_only_cost_usd)
@@ -185,11 +211,15 @@ def _of_campaign(
         n_waits = _waits(store, settings, plan.payload)
         hours = _hours(prices, n_waits, n_human - summary.n_human)
         complete_at = _after(now, hours)
-        pays = float(plan.payload["pays_probability"])
         words = (
             f"the {summary.rounds} rounds so far: learning curves through {summary.n_test:,} test "
-            "items, resampled; a data set that turns from its curve is outside"
+            "items"
         )
+        if interval is None:
+            words += "; no interval, for nothing is resampled"
+        else:
+            pays = float(plan.payload["pays_probability"])
+            words += ", resampled; a data set that turns from its curve is outside"
     return Quote(
         basis="finished" if is_done else "rounds",
         given=words,
