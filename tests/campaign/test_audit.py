@@ -155,9 +155,9 @@ def test_without_the_certificate_nothing_is_claimed(
         assert store.ranking() is None
 
 
-@pytest.mark.parametrize(("initial_share", "end"), [(0.48, "people"), (0.9, "audit")])
+@pytest.mark.parametrize("initial_share", [0.48, 0.9])
 def test_nothing_by_machine_is_certified_without_an_audit(
-    tmp_path: Path, initial_share: float, end: str
+    tmp_path: Path, initial_share: float
 ) -> None:
     world = make_blobs(400, 3000.0)
     settings = SETTINGS.model_copy(
@@ -171,7 +171,9 @@ def test_nothing_by_machine_is_certified_without_an_audit(
     assert (summary.estimated_error, summary.certified_error) == (0.0, 0.0)
     assert summary.estimate_kind == "certified with 95% confidence"
     with Store.open(tmp_path / "run", read_only=True) as store:
-        assert end in [action.name for action in store.actions()]
+        names = [action.name for action in store.actions()]
+    assert names[-1] == "people"
+    assert "audit" not in names
 
 
 @pytest.mark.parametrize("target", ["set", "machine"])
@@ -351,6 +353,28 @@ def test_certifying_does_not_depend_on_the_order_of_the_answers(settings: Settin
     assert not np.isin(audit.indices[chosen], audit.audited).any()
     assert explain(one).startswith(f"the audit found 2 of {told.size:,} labels wrong: ")
     assert "with 95% confidence" in explain(one)
+
+
+@pytest.mark.parametrize(("fee", "given"), [(0.0399, True), (0.04, False), (0.05, False)])
+def test_what_is_proven_is_given_only_below_people_s_price(fee: float, given: bool) -> None:
+    audit = frozen()
+    prices = SETTINGS.prices.model_copy(update={"machine_fee": fee})
+    by_item = dict(zip(audit.indices.tolist(), audit.labels.tolist(), strict=True))
+    told = np.array([by_item[i] for i in audit.audited.tolist()])
+    found = certify_ranking(
+        Ranking(audit.indices, audit.labels, audit.deficit, "a", 0),
+        LabelTable(audit.audited, told, np.zeros(told.size, np.int64), np.full(told.size, 0.04)),
+        n_pool=2000,
+        n_classes=3,
+        settings=SETTINGS.model_copy(update={"prices": prices}),
+        drawn=audit.details(),
+    )
+    assert (found.certificate.n_machine == found.chosen.size > 0) == given
+    assert (found.n_dear > 0) != given
+    assert ("people's cost no more" in found.words()) != given
+    if not given:
+        assert found.certificate.certified_error == 0.0
+        assert found.classes.n_machine.sum() == 0
 
 
 def test_certificates_without_an_audit_in_words() -> None:

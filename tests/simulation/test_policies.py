@@ -7,7 +7,13 @@ import numpy as np
 import pytest
 
 from mcal.certificate import plan_audit
-from mcal.settings import CertificateSettings, PlanSettings, Settings
+from mcal.settings import (
+    CertificateSettings,
+    PlanSettings,
+    PriceSettings,
+    PriceTier,
+    Settings,
+)
 from mcal.simulation import POLICIES, QUICK, Curve, Model, World, open_policies
 from mcal.simulation.policies.ground_truth import GroundTruth
 from mcal.simulation.policies.mcal import Mcal
@@ -46,6 +52,30 @@ def test_people_label_everything() -> None:
     o = run("people")
     assert (o.n_rest, o.n_machine, o.rounds, o.n_errors) == (N, 0, 0, 0)
     assert o.total_usd == o.human_only_usd == 0.04 * N
+
+
+@pytest.mark.parametrize(
+    ("prices", "people_usd"),
+    [
+        (PriceSettings(price_per_label=0.04, machine_fee=0.05), 80.0),
+        (PriceSettings(price_per_label=0.04, machine_fee=0.04), 80.0),
+        (
+            PriceSettings(
+                tiers=(PriceTier(n_from=0, price=0.04), PriceTier(n_from=200, price=0.01)),
+                machine_fee=0.02,
+            ),
+            26.0,
+        ),
+    ],
+    ids=["dearer", "as dear", "dearer than people's last"],
+)
+@pytest.mark.parametrize("kind", ["audit", "none"])
+def test_no_machine_label_is_given_that_costs_more_than_people_s(
+    prices: PriceSettings, people_usd: float, kind: str
+) -> None:
+    o = run("mcal", prices=prices, certificate=CertificateSettings(kind=kind))
+    assert o.n_machine == 0
+    assert o.labels_usd + o.fee_usd == o.human_only_usd == people_usd
 
 
 def test_naive_batches_are_all_of_one_size_until_the_rest_may_be_machine_labelled() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -28,6 +28,7 @@ from ..profiles import Profile
 from ..settings import Settings
 from ..store import LabelTable, Ranking
 from ..types import FloatArray, IndexArray
+from .label_cost import that_pay
 from .scoring import ItemScores
 
 __all__ = [
@@ -67,6 +68,13 @@ class Certified:
     certificate: Certificate
     classes: ClassReport
     chosen: IndexArray  # positions in the ranking of what the machine labels
+    n_dear: int = 0  # machine labels that were proven, and not given: people's cost no more
+
+    def words(self) -> str:
+        """What was found."""
+        if not self.n_dear:
+            return explain(self.certificate)
+        return f"{self.n_dear:,} machine labels are proven, but people's cost no more: none given"
 
     def details(self) -> dict[str, Any]:
         """For the record; of the classes, those that the machine gives."""
@@ -204,6 +212,12 @@ def certify_ranking(
     positions = by_item[np.searchsorted(ranking.indices, audited.indices, sorter=by_item)]
     wrong = ranking.labels[positions] != audited.labels
     certificate = certify_drawn(drawn, positions, wrong, n_pool=n_pool, settings=settings)
+    n_dear = 0
+    if not that_pay(certificate.n_machine, n_pool, settings):
+        n_dear = certificate.n_machine
+        certificate = replace(
+            certificate, cut=0, n_machine=0, certified_errors=0, certified_error=0.0
+        )
     cut = certificate.cut
     classes = class_report(
         ranking.labels,
@@ -215,7 +229,7 @@ def certify_ranking(
         confidence=settings.certificate.confidence,
         boundary=drawn.get("boundary", 0),
     )
-    return Certified(certificate, classes, machine_positions(cut, positions))
+    return Certified(certificate, classes, machine_positions(cut, positions), n_dear)
 
 
 def promise_ranking(

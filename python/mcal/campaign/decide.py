@@ -118,7 +118,8 @@ def decide(
     n_pool, n_train, n_left : int
         Items in the pool, people's labels in B, items no one has labelled yet.
     n_machine_now : mapping of candidate name to int
-        Machine labels that its latest model may give now, measured on T, no forecast.
+        Machine labels that its latest model may give now, measured on T, no forecast; 0 where
+        labels would cost no less with them.
     training_spent_usd : float
         Spent so far on training and scoring, every candidate's included.
     next_training_usd : float
@@ -202,13 +203,13 @@ def _ending(s: _Standing) -> tuple[Verdict, str] | None:
     """How the buying ends and why, or None when it goes on."""
     if s.n_left == 0:
         return Verdict.PEOPLE, "people have labelled every item"
+    give_up = Verdict.MACHINE_LABEL if s.n_machine_now else Verdict.PEOPLE
     if s.settings.preset != "paper" and s.n_left - s.n_machine_now <= s.batch_min:
         return (
-            Verdict.MACHINE_LABEL,
+            give_up,
             f"the model in hand may label {s.n_machine_now:,} of the {s.n_left:,} items left; "
             f"no further batch of {s.batch_min:,} labels can cost less",
         )
-    give_up = Verdict.MACHINE_LABEL if s.n_machine_now else Verdict.PEOPLE
     exploration_usd = s.settings.plan.exploration_share * s.human_only_usd
     beats_people = s.plan.total_cost_usd + s.spent_usd < s.human_only_usd
     if s.spent_usd + s.next_usd > exploration_usd and not beats_people:

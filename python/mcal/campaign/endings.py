@@ -11,8 +11,9 @@ from ..profiles import largest_cut
 from ..selection import smallest_k
 from ..store import summarise
 from ..types import FloatArray, IndexArray, Purpose
-from .audit import FrozenAudit, certify_ranking, explain, freeze
+from .audit import FrozenAudit, certify_ranking, freeze
 from .decide import Decision, Verdict
+from .label_cost import that_pay
 from .moves import round_of
 from .recording import Recording
 from .training import Trained
@@ -94,7 +95,7 @@ class Endings(Recording):
             settings=self.settings,
         )
         certificate, chosen = found.certificate, found.chosen
-        words, n_machine = explain(certificate), certificate.n_machine
+        words, n_machine = found.words(), certificate.n_machine
         profile = self.facts.profile(round_, ranking.classifier)
         above = profile.errors_above(certificate.cut) / self.pool.n_pool
         error = above * n_machine / max(1, certificate.cut)
@@ -157,15 +158,19 @@ class Endings(Recording):
         return True
 
     def cut(self, round_: int, name: str) -> tuple[int, float]:
-        """How many items the model of a round may label, and the errors expected / n_pool."""
-        settings = self.settings
-        return largest_cut(
+        """How many items the model of a round may label, and the errors expected / n_pool.
+
+        None where people's labels cost no more.
+        """
+        settings, n_pool = self.settings, self.pool.n_pool
+        count, error = largest_cut(
             self.facts.profile(round_, name),
-            n_pool=self.pool.n_pool,
+            n_pool=n_pool,
             target_error=settings.target_error,
             target=settings.target,
             safety=0.0 if settings.preset == "paper" else settings.plan.safety,
         )
+        return (count, error) if that_pay(count, n_pool, settings) else (0, 0.0)
 
     def in_target(self, error: float, n_machine: int) -> float:
         """Errors / n_pool in the sense of the target: of "machine", errors / machine labels."""

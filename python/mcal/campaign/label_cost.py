@@ -7,11 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from ..money import to_nano
 from ..planning import label_cost_usd
 from ..settings import Settings
 from ..types import FloatArray
 
-__all__ = ["LabelCost", "label_cost"]
+__all__ = ["LabelCost", "label_cost", "that_pay"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,3 +50,11 @@ def label_cost(n_pool: int, settings: Settings) -> LabelCost:
     usd = np.array([label_cost_usd(int(n), first, later) for n in people])
     n_machine = (n_pool - people).astype(np.float64)
     return LabelCost(n_machine, usd + prices.machine_fee * n_machine)
+
+
+def that_pay(n_machine: int, n_pool: int, settings: Settings) -> int:
+    """``n_machine``, or 0 where all labels cost no less than people's alone; to the nano-dollar."""
+    people = settings.prices.people
+    fee_nano = to_nano("machine_fee", settings.prices.machine_fee) * n_machine
+    with_machine_nano = people.total_nano(n_pool - n_machine) + fee_nano
+    return n_machine if with_machine_nano < people.total_nano(n_pool) else 0

@@ -9,6 +9,7 @@ import numpy as np
 
 from ...campaign.audit import certify_drawn, plan_for
 from ...campaign.decide import Verdict
+from ...campaign.label_cost import that_pay
 from ...certificate import audit_order, machine_positions
 from ...selection import smallest_k
 from ...settings import Settings
@@ -54,4 +55,5 @@ def _label_certified(steering: Steering, model: Model) -> None:
         settings=settings,
     )
     books.give(Owner.AUDIT, ranked[positions])
-    books.give(Owner.MACHINE, np.sort(ranked[machine_positions(certificate.cut, positions)]))
+    if that_pay(certificate.n_machine, n_pool, settings):
+        books.give(Owner.MACHINE, np.sort(ranked[machine_positions(certificate.cut, positions)]))

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from ...bootstrap import MeasuredRound, measure_round
 from ...campaign.decide import Decision, Verdict, decide, first_batch_size, smallest_batch
 from ...campaign.estimate import Estimates, estimate_plan, n_test_items
+from ...campaign.label_cost import that_pay
 from ...planning import Plan
 from ...profiles import Profile, estimate_profile, largest_cut
 from ...selection import largest_k
@@ -62,15 +63,16 @@ def steer(books: Books) -> Steering:
 
 
 def machine_cut(steering: Steering) -> tuple[int, float]:
-    """How many items the model in hand may label by the point estimate."""
-    settings = steering.books.settings
-    return largest_cut(
+    """How many items the model in hand may label by the point estimate: as ``Endings.cut``."""
+    n_pool, settings = steering.books.pool.n_pool, steering.books.settings
+    count, error = largest_cut(
         steering.profiles[-1],
-        n_pool=steering.books.pool.n_pool,
+        n_pool=n_pool,
         target_error=settings.target_error,
         target=settings.target,
         safety=0.0 if settings.preset == "paper" else settings.plan.safety,
     )
+    return (count, error) if that_pay(count, n_pool, settings) else (0, 0.0)
 
 
 def _measure(steering: Steering, model: Model, left: IndexArray) -> None:
