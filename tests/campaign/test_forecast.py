@@ -125,6 +125,23 @@ def test_the_curve_is_planned_on_as_it_is(n_left: int, target: Any) -> None:
     assert found.error == pytest.approx(by_hand)
 
 
+def test_people_s_smallest_batch_is_in_the_forecast() -> None:
+    error = np.linspace(0.001, 0.2, 20)
+
+    def found(min_batch: int) -> int:
+        prices = PriceSettings(min_batch=min_batch)
+        return expected_audit(
+            THETAS,
+            error,
+            n_left=7_000,
+            n_pool=N_POOL,
+            n_test=150,
+            settings=Settings(prices=prices),
+        ).n_machine
+
+    assert found(1) > found(2_000) > found(7_000) == 500
+
+
 @pytest.mark.parametrize("n_left", [0, 1, 3])
 @pytest.mark.parametrize("target", ["set", "machine"])
 def test_hardly_anything_left(n_left: int, target: Any) -> None:

@@ -103,6 +103,37 @@ def test_the_luck_of_an_audit_is_foreseen(scale: float) -> None:
     assert np.std(machine) == pytest.approx(foreseen.std(), rel=0.25, abs=200)
 
 
+@pytest.mark.parametrize("target", ["set", "machine"])
+def test_a_larger_audit_is_planned_as_it_will_be_drawn(target: str) -> None:
+    edges = EDGES * 20
+    sizes = {"n_pool": 20_000, "n_test": 500, "target_error": 0.05, "target": target}
+    plan = plan_audit(edges, RATE, **sizes)  # type: ignore[arg-type]
+    assert plan_audit(edges, RATE, **sizes, least=plan.n_audit) == plan  # type: ignore[arg-type]
+    more = plan_audit(edges, RATE, **sizes, least=3 * plan.n_audit)  # type: ignore[arg-type]
+    assert more.n_audit >= 3 * plan.n_audit
+    assert more.expected_human > plan.expected_human
+    rng, machine = np.random.default_rng(1), []
+    for seed in range(100):
+        positions = more.draw(seed)
+        wrong = rng.random(positions.size) < RATE[positions // 900]
+        found = certify(
+            18_000, more.frame, positions, wrong, n_pool=20_000, target_error=0.05, target=target,
+            start=more.start,
+        )  # fmt: skip
+        machine.append(found.n_machine)
+    assert np.median(machine) == pytest.approx(more.expected_machine, rel=0.05)
+    if target == "set":
+        assert found.tolerated == more.tolerated
+
+
+def test_no_audit_is_drawn_that_would_take_the_whole_frame() -> None:
+    sizes = {"n_pool": 1000, "n_test": 50, "target_error": 0.05}
+    plan = plan_audit(EDGES, RATE, **sizes, least=900)  # type: ignore[arg-type]
+    assert (plan.n_audit, plan.expected_machine, plan.expected_human) == (0, 50, 850.0)
+    nothing = plan_audit(EDGES, RATE, **sizes, target="machine", least=900)  # type: ignore[arg-type]
+    assert (nothing.n_audit, nothing.expected_human) == (0, 900.0)
+
+
 def test_no_wrong_test_item_is_no_proof_of_none() -> None:
     few = plan_audit(EDGES, np.zeros(20), n_pool=1000, n_test=50, target_error=0.05)
     many = plan_audit(EDGES, np.zeros(20), n_pool=1000, n_test=50_000, target_error=0.05)

@@ -143,11 +143,15 @@ def test_the_draw_is_as_planned_and_repeats() -> None:
 
 def test_a_larger_batch_takes_more_of_the_unsure_stratum_first() -> None:
     plan = plan_weighted_audit(EDGES, RATES, **SIZES)
-    more = plan.at_least(plan.n_audit + 100)
+    more = plan_weighted_audit(EDGES, RATES, **SIZES, least=plan.n_audit + 100)
     assert (more.n_sure, more.n_unsure) == (plan.n_sure, plan.n_unsure + 100)
-    assert plan.at_least(1) == plan
-    everything = plan.at_least(60_000)
-    assert (everything.n_sure, everything.n_audit) == (plan.boundary, plan.frame)
+    share = np.array([more.n_sure, more.n_unsure]) / [more.boundary, more.frame - more.boundary]
+    above = np.array([more.boundary, more.expected_cut - more.boundary])
+    assert more.expected_machine == pytest.approx((above * (1 - share)).sum(), abs=1)
+    assert more.expected_human == pytest.approx(54_000 - more.expected_machine, abs=1)
+    assert plan_weighted_audit(EDGES, RATES, **SIZES, least=1) == plan
+    everything = plan_weighted_audit(EDGES, RATES, **SIZES, least=60_000)
+    assert (everything.n_audit, everything.expected_machine) == (0, 3_000)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from blobs import NearestMean, make_blobs
 from mcal.campaign import Campaign
 from mcal.errors import SettingsError, StoreError
 from mcal.quoting import Quote
-from mcal.quoting.prior import draw_prior
+from mcal.quoting.prior import _early, draw_prior
 from mcal.settings import PlanSettings, PoolSettings, PriceSettings, PriceTier, Settings
 from mcal.simulation import QUICK, RandomWorld, simulate
 from mcal.simulation.curves import FAMILIES
@@ -209,6 +209,22 @@ def test_a_pool_is_opened_to_be_counted(tmp_path: Path) -> None:
     found = mcal.quote(settings, tmp_path / "none", n_draws=4)
     assert (found.basis, found.n_pool, found.n_classes) == ("prior", 300, 10)
     assert not (tmp_path / "none").exists()
+
+
+def test_large_batches_need_large_pools() -> None:
+    settings = Settings(prices=PriceSettings(min_batch=5000))
+    for n_pool in (8000, 9000, 10_000):
+        with pytest.raises(ValueError, match="n_pool: expected at least 10,001 items"):
+            prior(settings, n_pool, n_draws=4)
+    for n_pool in (10_001, 10_300, 16_000):
+        assert 10_000 <= prior(settings, n_pool, n_draws=4).n_human <= n_pool
+
+
+def test_the_first_trainings_are_those_of_a_campaign() -> None:
+    assert _early(200, 200, 5000, 19_000) == [200, 400, 800, 1600]
+    assert _early(200, 200, 700, 19_000) == [200, 400, 700, 1400]  # a plan to stop is not believed
+    assert _early(200, 200, 200, 19_000) == [200, 400, 800, 1600]
+    assert _early(20, 20, 20, 70) == [20, 40, 70]
 
 
 def test_mistakes_are_named() -> None:

@@ -105,7 +105,8 @@ def plan_for(profile: Profile, *, n_pool: int, settings: Settings) -> AuditPlan 
             n_test=n_test,
             target_error=settings.target_error,
             confidence=confidence,
-        ).at_least(settings.prices.min_batch)
+            least=settings.prices.min_batch,
+        )
     return plan_audit(
         *expected,
         n_pool=n_pool,
@@ -113,7 +114,8 @@ def plan_for(profile: Profile, *, n_pool: int, settings: Settings) -> AuditPlan 
         target_error=settings.target_error,
         confidence=confidence,
         target=settings.target,
-    ).at_least(settings.prices.min_batch)
+        least=settings.prices.min_batch,
+    )
 
 
 def certify_drawn(

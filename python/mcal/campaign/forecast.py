@@ -26,6 +26,7 @@ class ExpectedAudit:
     error: float  # wrong machine labels / n_pool
     n_perfect: int  # what a cut that knows the curve would leave
     by_luck: FloatArray  # (J,) machine labels at equally likely draws, rising
+    n_audit: int = 0
 
 
 def with_audit(
@@ -175,6 +176,7 @@ def expected_audit(
         target_error=settings.target_error,
         confidence=settings.certificate.confidence,
         target=settings.target,
+        least=settings.prices.min_batch,
     )
     n_machine = round(n_left - plan.expected_human)
     cut = max(1, plan.expected_cut)
@@ -185,4 +187,4 @@ def expected_audit(
     by_luck = likely_machine_labels(plan, edges, rates)
     if plan.tolerated is None:
         by_luck = np.full(by_luck.shape, float(n_machine))
-    return ExpectedAudit(n_machine, error_machine, n_perfect, by_luck)
+    return ExpectedAudit(n_machine, error_machine, n_perfect, by_luck, plan.n_audit)

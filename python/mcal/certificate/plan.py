@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -56,14 +56,6 @@ class AuditPlan:
     tolerated: int | None = None
     """k: the cut is at the next audited error; None where nothing is audited, or for "machine"."""
 
-    def at_least(self, n_audit: int) -> AuditPlan:
-        """The same plan with no fewer draws, as far as the frame goes; none where it has none.
-
-        More draws than planned promise no less: the certificate counts those that were made.
-        """
-        grown = min(self.frame, max(self.n_audit, n_audit))
-        return replace(self, n_audit=grown) if self.n_audit else self
-
     def draw(self, seed: int) -> IndexArray:
         """The ranks to audit, rising. Record the seed before, and the ranks before any label."""
         rng = np.random.default_rng(_core.as_integer(seed, "seed", 0))
@@ -80,6 +72,7 @@ def plan_audit(
     target_error: float,
     confidence: float = 0.95,
     target: str = "set",
+    least: int = 1,
 ) -> AuditPlan:
     """Choose the audit for which people are expected to label the fewest items.
 
@@ -103,6 +96,8 @@ def plan_audit(
         In (0, 1).
     target : {"set", "machine"}
         As ``certify``.
+    least : int
+        Fewest items that people take at once, >= 1: no audit has fewer.
 
     Returns
     -------
@@ -137,10 +132,11 @@ def plan_audit(
     n_pool = _core.as_integer(n_pool, "n_pool", max(1, int(curve.edges[-1])))
     n_test = _core.as_integer(n_test, "n_test", 1)
     target_error, risk = as_share(target_error), as_risk(confidence)
+    least = _core.as_integer(least, "least", 1)
     if as_target(target) == "machine":
-        return _plan_machine(curve, n_test, target_error, risk)
+        return _plan_machine(curve, n_test, target_error, risk, least)
     allowed = allowed_errors(n_pool, target_error)
-    return _plan_set(curve.smoothed(n_test), n_test, allowed, risk)
+    return _plan_set(curve.smoothed(n_test), n_test, allowed, risk, least)
 
 
 def likely_machine_labels(
@@ -195,16 +191,18 @@ def audit_order(deficit: npt.ArrayLike, *, seed: int) -> IndexArray:
     return shuffled[np.argsort(values[shuffled], kind="stable")]
 
 
-def _plan_set(curve: Curve, n_test: int, allowed: int, risk: float) -> AuditPlan:
+def _plan_set(curve: Curve, n_test: int, allowed: int, risk: float, least: int) -> AuditPlan:
     n_ranked = int(curve.edges[-1])
     free = min(allowed, n_ranked)
     best = AuditPlan(n_ranked, 0, None, free, free, float(n_ranked - free))
     deepest = curve.deepest(allowed)
     frame = audit_frame(curve, deepest, allowed, n_test)
     doubt = _doubt(curve, deepest, n_test)
-    k = 0
+    if allowed + least >= frame:
+        return best  # what such an audit leaves to the machine needs none
+    k = max(0, _core.most_found(frame, least, allowed, risk))
     while allowed + 1 + k <= frame:
-        n_audit = _core.fewest_draws(k, frame, allowed + 1 + k, risk)
+        n_audit = max(least, _core.fewest_draws(k, frame, allowed + 1 + k, risk))
         if n_ranked - frame + n_audit >= best.expected_human:
             break  # and so it is for every larger k
         cut = math.ceil(_cuts(curve, k, n_audit, frame, doubt).mean())
@@ -236,7 +234,9 @@ def _gamma(shape: float) -> FloatArray:
     return values
 
 
-def _plan_machine(curve: Curve, n_test: int, target_error: float, risk: float) -> AuditPlan:
+def _plan_machine(
+    curve: Curve, n_test: int, target_error: float, risk: float, least: int
+) -> AuditPlan:
     n_ranked = int(curve.edges[-1])
     best = AuditPlan(n_ranked, 0, min(1, n_ranked), 0, 0, float(n_ranked))
     grid = np.ceil(n_ranked * np.arange(1, N_RANKS + 1) / N_RANKS)
@@ -247,7 +247,7 @@ def _plan_machine(curve: Curve, n_test: int, target_error: float, risk: float) -
     frame = audit_frame(curve, deepest, target_error * deepest, n_test)
     ranks = np.unique(np.ceil(frame * np.arange(1, N_RANKS + 1) / N_RANKS))
     expected, z = curve.above(ranks), normal_quantile(1.0 - risk)
-    n_audit = 1
+    n_audit = least
     while n_audit < frame and n_ranked - frame + n_audit < best.expected_human:
         share = n_audit / frame
         found = share * expected

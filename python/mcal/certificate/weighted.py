@@ -75,14 +75,6 @@ class WeightedAuditPlan:
         """Items to draw in all."""
         return self.n_sure + self.n_unsure
 
-    def at_least(self, n_audit: int) -> WeightedAuditPlan:
-        """The same plan with no fewer draws, of the unsure stratum first; see ``AuditPlan``."""
-        if not self.n_audit:
-            return self
-        grown = min(self.frame, max(self.n_audit, n_audit))
-        n_unsure = min(self.frame - self.boundary, grown - self.n_sure)
-        return replace(self, n_sure=grown - n_unsure, n_unsure=n_unsure)
-
     def draw(self, seed: int) -> IndexArray:
         """The ranks to audit, rising. Record the seed before, and the ranks before any label."""
         rng = np.random.default_rng(_core.as_integer(seed, "seed", 0))
@@ -100,6 +92,7 @@ def plan_weighted_audit(
     n_test: int,
     target_error: float,
     confidence: float = 0.95,
+    least: int = 1,
 ) -> WeightedAuditPlan:
     """Choose the audit in two strata for which people are expected to label the fewest items.
 
@@ -107,7 +100,7 @@ def plan_weighted_audit(
 
     Parameters
     ----------
-    bin_edges, bin_error, n_pool, n_test, target_error, confidence
+    bin_edges, bin_error, n_pool, n_test, target_error, confidence, least
         As ``plan_audit``. The target is errors / N.
 
     Returns
@@ -144,14 +137,16 @@ def plan_weighted_audit(
             n_test=n_test,
             target_error=target_error,
             confidence=confidence,
+            least=least,
         )
     )
     curve = as_curve(bin_edges, bin_error).smoothed(n_test)
     allowed, risk = allowed_errors(n_pool, target_error), as_risk(confidence)
     rough = n_test < LEAST_TEST or not uniform.n_audit
     best = None if rough else _best(curve, allowed, n_test, risk)
-    if best is None:
+    if best is None or best.frame < least:
         return uniform
+    best = _grown(best, least)
     score = _core.most_weight(*_strata(best), allowed, risk)
     placed = _placed(best, curve, score) if score >= 0 else uniform
     saving = uniform.expected_human - placed.expected_human
@@ -321,6 +316,13 @@ def _placed(plan: WeightedAuditPlan, curve: Curve, score: int) -> WeightedAuditP
     machine = min(cut, plan.boundary) * (1 - sure) + max(0, cut - plan.boundary) * (1 - unsure)
     human = float(curve.edges[-1]) - machine
     return replace(plan, expected_cut=cut, expected_machine=round(machine), expected_human=human)
+
+
+def _grown(plan: WeightedAuditPlan, least: int) -> WeightedAuditPlan:
+    """The same plan with no fewer draws, of the unsure stratum first."""
+    n_audit = max(plan.n_audit, least)
+    n_unsure = min(plan.frame - plan.boundary, n_audit - plan.n_sure)
+    return replace(plan, n_sure=n_audit - n_unsure, n_unsure=n_unsure)
 
 
 def _strata(plan: WeightedAuditPlan) -> tuple[tuple[int, int, int], tuple[int, int, int]]:

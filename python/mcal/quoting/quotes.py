@@ -11,7 +11,8 @@ import numpy as np
 
 from mcal._core import as_integer
 
-from ..campaign.decide import MIN_ROUNDS
+from ..campaign.decide import MIN_ROUNDS, first_batch_size
+from ..campaign.estimate import n_test_items
 from ..campaign.opening import check_same_settings
 from ..errors import SettingsError
 from ..pools import open_pool
@@ -114,7 +115,7 @@ def quote(
     Raises
     ------
     ValueError
-        A number is out of range.
+        A number is out of range, or the pool is too small for its test set and first batch.
     SettingsError
         Neither a pool nor numbers to count it by.
     StoreError
@@ -140,6 +141,12 @@ def quote(
     n_pool, n_classes = as_integer(n_pool, "n_pool", 20), as_integer(n_classes, "n_classes", 2)
     seed = derive_seed(settings.seed, 0, "quote")
     n_draws = as_integer(n_draws, "n_draws", 1)
+    n_test, n_first = n_test_items(n_pool, settings), first_batch_size(n_pool, settings)
+    if n_pool < n_test + n_first + 1:
+        raise ValueError(
+            f"n_pool: expected at least {n_test + n_first + 1:,} items for a test set of "
+            f"{n_test:,} and a first batch of {n_first:,}, found {n_pool:,}"
+        )
     draws = draw_prior(n_pool, n_classes, settings, n_draws=n_draws, seed=seed)
     totals = np.array([max(draw.total_usd, begun.spent_usd) for draw in draws])
     low, high = np.quantile(totals, [0.05, 0.95]).tolist()
