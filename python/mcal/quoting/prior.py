@@ -6,7 +6,8 @@ The prior is that of the simulated worlds ``any-power``, ``any-truncated``, ``an
 draw the machine's errors after margin buying are read off another pool of the same shares, and the
 plan search and the expected audit are run on that curve at the true size, the audit at four sizes
 from the plan's on, of which the cheapest counts. No campaign is played:
-the draw knows its own curve, except that four trainings come before any plan, as they do in one.
+the draw knows its own curve, except that four trainings, each on twice the labels, come before any
+plan is followed, as they do in one.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from ..campaign.decide import MIN_ROUNDS, first_batch_size, smallest_batch
 from ..campaign.estimate import n_test_items
 from ..campaign.forecast import expected_audit
 from ..campaign.label_cost import label_cost
-from ..planning import TrainingCost, curve_knots, search_plan
+from ..planning import Plan, TrainingCost, curve_knots, search_plan
 from ..selection import largest_k
 from ..settings import Settings
 from ..simulation import RandomWorld
@@ -66,51 +67,59 @@ def _end(world: RandomWorld, n_pool: int, settings: Settings, seed: int) -> Prio
     prices, n_test = settings.prices, n_test_items(n_pool, settings)
     first, step = first_batch_size(n_pool, settings), smallest_batch(n_pool, settings)
     sizes, error = _errors(world, n_pool, n_test, first, seed)
-    least = min(n_pool - n_test, first + (MIN_ROUNDS - 1) * step)
+    if not sizes.size:  # hardly anything is left beside T and B0
+        return PriorDraw(prices.people.total_usd(n_pool), n_pool, 2)
     per_second = prices.gpu_usd_per_hour / 3600.0
     training = TrainingCost(
         drawn.train_fixed_s * per_second + prices.fixed_cost_per_training,
         drawn.train_s_per_item * per_second,
     )
-    knots = curve_knots(least, n_pool - n_test)
-    curve = np.array([np.interp(np.log(knots), np.log(sizes), row) for row in error])
-    plan = search_plan(
-        knots,
-        curve,
-        THETAS,
-        n_pool=n_pool,
-        n_test=n_test,
-        n_train=least,
-        target_error=settings.target_error,
-        target=settings.target,
-        price_per_label=prices.people.first_usd,
-        price_steps=prices.people.later_usd,
-        machine_fee=prices.machine_fee,
-        training=training,
-        batch_min=step,
-    )
+
+    def curve_at(knots: IndexArray) -> FloatArray:
+        return np.array([np.interp(np.log(knots), np.log(sizes), row) for row in error])
+
+    def search(n_train: int) -> Plan:
+        knots = curve_knots(n_train, n_pool - n_test)
+        return search_plan(
+            knots,
+            curve_at(knots),
+            THETAS,
+            n_pool=n_pool,
+            n_test=n_test,
+            n_train=n_train,
+            target_error=settings.target_error,
+            target=settings.target,
+            price_per_label=prices.people.first_usd,
+            price_steps=prices.people.later_usd,
+            machine_fee=prices.machine_fee,
+            training=training,
+            batch_min=step,
+        )
+
+    early = _early(first, step, search(first).n_train, n_pool - n_test)
+    plan = search(early[-1])
     labels = label_cost(n_pool, settings)
     if not (settings.is_audited and plan.n_machine):
-        trained = _trained_at(first, least, plan.n_train)
+        trained = _trained_at(early, plan.n_train)
         total_usd = float(labels.of(plan.n_machine)) + _usd(training, trained)
         return PriorDraw(total_usd, n_pool - plan.n_machine, len(trained) + 1)
     ways = []
     for n in _sizes_to_audit(plan.n_train, n_pool - n_test):
         audit = expected_audit(
             THETAS,
-            curve[:, int(np.searchsorted(knots, n, side="right")) - 1],
+            curve_at(np.array([n]))[:, 0],
             n_left=n_pool - n_test - n,
             n_pool=n_pool,
             n_test=n_test,
             settings=settings,
         )
-        trained = _trained_at(first, least, n)
+        trained = _trained_at(early, n)
         training_usd = _usd(training, trained)
         ways.append((float(labels.of(audit.n_machine)) + training_usd, audit, trained))
     _, audit, trained = min(ways, key=lambda way: way[0])
     rng = np.random.default_rng([seed, *b"scatter"])
     n_human = (n_pool - audit.n_machine) * float(np.exp(SCATTER * rng.standard_normal()))
-    n_human = min(n_pool, round(n_human))
+    n_human = max(n_test + trained[-1] + audit.n_audit, min(n_pool, round(n_human)))
     total_usd = float(labels.of(n_pool - n_human)) + _usd(training, trained)
     return PriorDraw(total_usd, n_human, len(trained) + 2)
 
@@ -124,9 +133,19 @@ def _usd(training: TrainingCost, trained: list[int]) -> float:
     return sum(training.of(n, 0) for n in trained)
 
 
-def _trained_at(first: int, least: int, last: int) -> list[int]:
-    """Training sizes on the way: four to ``least``, then never more than doubled."""
-    sizes = [round(n) for n in np.linspace(first, least, MIN_ROUNDS)]
+def _early(first: int, step: int, best: int, most: int) -> list[int]:
+    """Sizes of the trainings before a forecast decides: doubled, but to ``best`` where nearer."""
+    sizes = [first]
+    while len(sizes) < MIN_ROUNDS and sizes[-1] < most:
+        now = sizes[-1]
+        grown = min(now, best - now) if best > now else now
+        sizes.append(min(now + max(step, grown), most))
+    return sizes
+
+
+def _trained_at(early: list[int], last: int) -> list[int]:
+    """Training sizes on the way: the early ones, then never more than doubled."""
+    sizes = list(early)
     while sizes[-1] < last:
         sizes.append(min(2 * sizes[-1], last))
     return sizes
