@@ -255,10 +255,10 @@ def _plan_machine(
         doubt = np.sqrt(found + 0.1 + scale * (found + scale))
         missed = target_error * (1.0 - share) * ranks
         # How many fall above a rank is luck; two standard deviations fewer must do.
-        least = share * (1 - 2 * np.sqrt((1 - ranks / frame) / (share * ranks))).clip(0, 1)
-        slack = (_tolerated(missed, least, z) + LUCK - found) / doubt
+        fewest = share * (1 - 2 * np.sqrt((1 - ranks / frame) / (share * ranks))).clip(0, 1)
+        slack = (_tolerated(missed, fewest, z) + LUCK - found) / doubt
         at = int(np.argmax(slack))
-        start, drawn = int(ranks[at]), int(least[at] * ranks[at])
+        start, drawn = int(ranks[at]), int(fewest[at] * ranks[at])
         errors = math.floor(min(missed[at], start - drawn))
         k = drawn if errors >= start - drawn else _core.most_found(start, drawn, errors, risk)
         if k >= 0:
