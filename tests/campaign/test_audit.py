@@ -11,7 +11,14 @@ import pytest
 
 from blobs import Blobs, NearestMean, SlowAnnotator, make_blobs
 from mcal.campaign import Campaign
-from mcal.campaign.audit import Certified, FrozenAudit, certify_ranking, explain, freeze
+from mcal.campaign.audit import (
+    Certified,
+    FrozenAudit,
+    certify_drawn,
+    certify_ranking,
+    explain,
+    freeze,
+)
 from mcal.campaign.evaluate import evaluate_labels
 from mcal.campaign.moves import Move
 from mcal.campaign.scoring import ItemScores
@@ -375,6 +382,18 @@ def test_what_is_proven_is_given_only_below_people_s_price(fee: float, given: bo
     if not given:
         assert found.certificate.certified_error == 0.0
         assert found.classes.n_machine.sum() == 0
+
+
+def test_a_weighted_audit_drawn_uniformly_proves_what_a_uniform_one_does() -> None:
+    drawn = {
+        "n_ranked": 500, "frame": 400, "boundary": 0, "weight_sure": 1, "weight_unsure": 16,
+    }  # fmt: skip
+    positions = np.arange(0, 400, 2)
+    wrong = positions == 10
+    options: dict[str, Any] = {"n_pool": 2000}
+    found = certify_drawn(drawn, positions, wrong, settings=WEIGHTED, **options)
+    assert found == certify(500, 400, positions, wrong, target_error=0.05, **options)
+    assert found.certified_error < 0.05
 
 
 def test_certificates_without_an_audit_in_words() -> None:

@@ -128,7 +128,7 @@ def certify_drawn(
 ) -> Certificate:
     """The certificate of an audit of either kind, from the fields of its plan and ``n_ranked``."""
     target_error, confidence = settings.target_error, settings.certificate.confidence
-    if "boundary" in drawn:
+    if drawn.get("boundary"):  # 0: a weighted audit that was drawn uniformly
         return certify_weighted(
             drawn["n_ranked"],
             drawn["frame"],
@@ -149,7 +149,7 @@ def certify_drawn(
         target_error=target_error,
         confidence=confidence,
         target=settings.target,
-        start=drawn["start"],
+        start=drawn.get("start"),
     )
 
 
