@@ -168,6 +168,6 @@ def test_a_race_ends_early_for_a_hopeless_candidate(tmp_path: Path, easy: Blobs)
             result.summary.training_cost_usd
         )
     assert drop.details["classifier"] == "guess/fake"
-    assert drop.round == 2, "three trainings are enough"
-    assert "its total is above $" in drop.reason
-    assert len(candidates[0].trainings) == 3
+    assert drop.round == 3, "four trainings are enough"
+    assert "its total from here is above $" in drop.reason
+    assert len(candidates[0].trainings) == 4

@@ -26,10 +26,8 @@ __all__ = [
 ]
 
 MIN_ROUNDS = 4
-"""Trainings before a forecast may end the buying: three points and one that tests them."""
-
-MIN_ROUNDS_TO_DROP = 3
-"""Trainings before a candidate may be dropped on intervals alone."""
+"""Trainings before a forecast may end the buying, or drop a candidate: three points and one that
+tests them."""
 
 LEAST_PROBABILITY = 0.05
 """That machine labels pay at all; below it the campaign gives up."""
@@ -105,7 +103,7 @@ def decide(
     n_left: int,
     n_machine_now: Mapping[str, int],
     training_spent_usd: float,
-    next_training_usd: float,
+    next_training_usd: Mapping[str, float],
     settings: Settings,
     outlooks: Mapping[str, Outlook | None] | None = None,
 ) -> Decision:
@@ -122,8 +120,8 @@ def decide(
         labels would cost no less with them.
     training_spent_usd : float
         Spent so far on training and scoring, every candidate's included.
-    next_training_usd : float
-        Forecast for one more training of every candidate.
+    next_training_usd : mapping of candidate name to float
+        Forecast for one more training of it; those dropped now are not counted.
     settings : Settings
         Rules and prices.
     outlooks : mapping of candidate name to Outlook or None, optional
@@ -146,6 +144,7 @@ def decide(
     }
     enough = as_printed or len(plans[leader]) >= MIN_ROUNDS
     stable = enough and settled[leader]
+    dropped = _dropped(plans, leader, known, settled if stable else {}, settings.plan.stable_share)
     standing = _Standing(
         history=plans[leader],
         outlook=known.get(leader) if enough else None,
@@ -157,10 +156,9 @@ def decide(
         n_machine_now=n_machine_now[leader] if n_left else 0,
         batch_min=min(n_left, smallest_batch(n_pool, settings)),
         spent_usd=training_spent_usd,
-        next_usd=next_training_usd,
+        next_usd=sum(usd for name, usd in next_training_usd.items() if name not in dropped),
         settings=settings,
     )
-    dropped = _dropped(plans, leader, known, settled if stable else {}, settings.plan.stable_share)
     ending = _ending(standing)
     if ending is not None:
         return Decision(ending[0], leader, 0, stable, dropped, ending[1])
@@ -192,7 +190,7 @@ class _Standing:
 
     @property
     def human_only_usd(self) -> float:
-        return self.settings.prices.people.total_usd(self.n_pool)
+        return self.plan.human_only_cost_usd  # as the totals were rounded that it is held against
 
     @property
     def least_gain_usd(self) -> float:
@@ -229,15 +227,18 @@ def _ending(s: _Standing) -> tuple[Verdict, str] | None:
             )
     if _goes_on(s):
         return None
-    if s.plan.stop_n_machine == 0:
-        return Verdict.PEOPLE, f"after {rounds} trainings no training size makes machine labels pay"
     if s.outlook is None:
         why = "no plan that buys more saves enough"
-    elif s.outlook.go_on_cost_usd is None:
+    elif s.outlook.gain_usd is None:
         why = "no further batch fits"
     else:
-        why = f"{_expected(s.outlook)}, short of ${s.least_gain_usd:,.2f}"
-    stop_usd = s.plan.stop_cost_usd + s.spent_usd
+        why = _expected(s.outlook)
+        if s.outlook.gain_usd > 0.0:
+            why += f", short of ${s.least_gain_usd:,.2f}"
+    if s.plan.stop_n_machine == 0:
+        return Verdict.PEOPLE, f"after {rounds} trainings no machine label pays; {why}"
+    decided_by = s.outlook or s.plan
+    stop_usd = decided_by.stop_cost_usd + s.spent_usd
     return Verdict.MACHINE_LABEL, f"stopping now is forecast at ${stop_usd:,.2f} in all; {why}"
 
 
@@ -273,7 +274,10 @@ def _purchase(s: _Standing) -> tuple[int, str]:
     if not s.enough:
         return n_buy, f"training {len(s.history)} of the {MIN_ROUNDS} that a forecast needs"
     if s.outlook is not None:
-        return n_buy, _expected(s.outlook) + ("" if s.stable else "; the plan has not settled")
+        step = "" if s.stable else "; the plan has not settled"
+        if follows_plan:
+            step = f"; a step of the plan, which ends at {s.plan.n_train:,}"
+        return n_buy, _expected(s.outlook) + step
     if not s.stable:
         return n_buy, "the plan has not settled"
     return n_buy, (
@@ -313,15 +317,16 @@ def _dropped(
         if name == leader:
             continue
         usd, own = history[-1].total_cost_usd, outlooks.get(name)
-        if first is not None and own is not None and len(history) >= MIN_ROUNDS_TO_DROP:
+        if first is not None and own is not None and len(history) >= MIN_ROUNDS:
             low, high = own.cost_interval()[0], first.cost_interval()[1]
             if low > high:
                 dropped[name] = (
-                    f"its total is above ${low:,.2f} and that of {leader} below ${high:,.2f}, "
-                    "each with 95% probability"
+                    f"its total from here is above ${low:,.2f} and that of {leader} below "
+                    f"${high:,.2f}, each with 95% probability"
                 )
                 continue
-        if settled and (all(settled.values()) or usd > (1.0 + tolerance) * best_usd):
+        margin = 0.0 if all(settled.values()) else tolerance
+        if settled and usd > (1.0 + margin) * best_usd:
             dropped[name] = (
                 f"its plan costs ${usd:,.2f} from here, that of {leader}, which is stable, "
                 f"${best_usd:,.2f}"

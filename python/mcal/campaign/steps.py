@@ -195,11 +195,11 @@ class Steps(Budgeted):
             n_left=n_left,
             n_machine_now={name: self.cut(round_, name)[0] for name in live if n_left},
             training_spent_usd=self.facts.training_spent_usd(),
-            next_training_usd=sum(
-                self.facts.next_training_usd(name, round_, n_train, n_new)
+            next_training_usd={
+                name: self.facts.next_training_usd(name, round_, n_train, n_new)
                 for name in live
                 if n_left
-            ),
+            },
             settings=self.settings,
         )
         return self._done(decision, round_)

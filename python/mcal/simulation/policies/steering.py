@@ -121,7 +121,7 @@ def _decide(steering: Steering, n_left: int) -> Decision:
         n_left=n_left,
         n_machine_now={CANDIDATE: machine_cut(steering)[0]},
         training_spent_usd=books.spent_on_training_usd(),
-        next_training_usd=found.training.of(n_train + n_new, n_new),
+        next_training_usd={CANDIDATE: found.training.of(n_train + n_new, n_new)},
         settings=settings,
         outlooks={CANDIDATE: found.outlook},
     )
