@@ -51,7 +51,10 @@ class NaiveAl:
 
 @dataclass(frozen=True)
 class OracleAl:
-    """The cheapest of the naive campaigns, known beforehand: nobody can do this."""
+    """The cheapest of the naive campaigns, known beforehand: nobody can do this.
+
+    It is chosen on dollars alone, and may be one that broke the target (``Outcome.promise_kept``).
+    """
 
     name: str = "oracle-al"
 

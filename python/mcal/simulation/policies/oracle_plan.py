@@ -1,4 +1,4 @@
-"""The plan of one who knows everything: what regret is measured against."""
+"""The best of a few plans in hindsight: what regret is measured against."""
 
 from __future__ import annotations
 
@@ -26,8 +26,10 @@ class OraclePlan:
     """The best |B| in hindsight with a perfect cut, and neither a test set nor an audit.
 
     |B| grows from 1 % of the pool by a fixed share of it or by a fixed factor; every size on
-    every such way is tried, with all trainings on the way paid for, and the machine labels as
-    many of the surest items as the target truly allows. People alone are tried too.
+    every such way is tried, with all trainings on the way paid for, and the machine labels that
+    number of the surest items, of those that the target truly allows, at which all labels cost
+    least. People alone are tried too. No bound: another way to buy, batches of two sizes say, may
+    cost less.
     """
 
     name: str = "oracle-plan"
@@ -58,16 +60,14 @@ class OraclePlan:
 
 
 def _perfect(model: Model, left: IndexArray, settings: Settings, n_pool: int) -> IndexArray:
-    """The longest stretch of the surest items that keeps the target."""
+    """Of the stretches of the surest items that keep the target the one that costs least."""
     ranked = left[np.argsort(model.deficit[left], kind="stable")]
     errors = np.cumsum(model.wrong[ranked])
     if settings.target == "set":
         kept = errors <= allowed_errors(n_pool, settings.target_error)
     else:
         kept = errors <= settings.target_error * np.arange(1, ranked.size + 1)
-    count = int(np.flatnonzero(kept)[-1]) + 1 if kept.any() else 0
-    labels = label_cost(n_pool, settings)
-    if labels.of(count) >= labels.of(0):
-        count = 0
+    counts = np.append(0, np.flatnonzero(kept) + 1)
+    count = counts[np.argmin(label_cost(n_pool, settings).of(counts))]
     chosen: IndexArray = ranked[:count]
     return chosen
