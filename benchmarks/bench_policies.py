@@ -7,8 +7,10 @@ above that of the oracle plan, as a share of what people alone cost; "kept" the 
 whose error was within the target; "keeps" whether that is at least 95 % less 3 standard errors.
 "forecast" is how often the 90 % interval of the total cost, made when B first reached 5 % of N,
 held the final total (80 to 97 % are asked for), "above" how often the total was dearer, "width" the
-mean width of the interval as a share of it. The
-last lines hold mcal against every other policy that keeps its promise, campaign by campaign.
+mean width of the interval as a share of it; "of" counts the campaigns with such an interval.
+"early" is how often the last interval held the total of those that ended before B reached 5 %, and
+"none" counts campaigns with neither. The last lines hold mcal against every other policy that keeps
+its promise, campaign by campaign.
 """
 
 from __future__ import annotations
@@ -37,16 +39,19 @@ def print_table(result: SimulationResult) -> None:
     print(
         " ".join(f"{name:>13}" if i < 2 else f"{name:>7}" for i, name in enumerate(names)), end=""
     )
-    print(f" {'rounds':>7} {'forecast':>9} {'above':>6} {'width':>6}")
+    print(f" {'rounds':>7} {'forecast':>9} {'of':>4} {'above':>6} {'width':>6}", end="")
+    print(f" {'early':>6} {'of':>4} {'none':>5}")
     for s in result.summaries():
         forecast = "" if s.forecast_coverage is None else f"{s.forecast_coverage:9.1%}"
         above = "" if s.forecast_above is None else f"{s.forecast_above:6.1%}"
+        early = "" if s.early_coverage is None else f"{s.early_coverage:6.1%}"
         width = "" if s.forecast_width is None else f"{s.forecast_width:6.0%}"
         print(
             f"{s.world:>13} {s.policy:>13} {s.total_share:7.1%} {s.regret_share:7.1%} "
             f"{s.kept:7.1%} {keeps(result.outcomes[s.world, s.policy])!s:>7} {s.error:7.2%} "
             f"{s.train_share:7.1%} {s.audit_share:7.1%} {s.machine_share:7.1%} {s.rounds:7.1f} "
-            f"{forecast:>9} {above:>6} {width:>6}",
+            f"{forecast:>9} {s.n_forecasts:>4} {above:>6} {width:>6} "
+            f"{early:>6} {s.n_early:>4} {s.n_without:>5}",
             flush=True,
         )
 

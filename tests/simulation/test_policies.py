@@ -1,6 +1,7 @@
 """Each policy does what its name says, held against the rule worked out by hand."""
 
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from mcal.simulation.policies.ground_truth import GroundTruth
 from mcal.simulation.policies.mcal import Mcal
 from mcal.simulation.policies.naive import NaiveAl, OracleAl
 from mcal.simulation.policies.oracle_plan import OraclePlan
-from mcal.simulation.policies.pac_labels import PacLabels, _tolerated
+from mcal.simulation.policies.pac_labels import SIZES, PacLabels, _n_sample, _tolerated
 
 N = 2_000
 WORLD = World("w", N, 10, Curve("power", ((20, 0.35), (400, 0.08))), train_fixed_s=12.0)
@@ -107,6 +108,15 @@ def test_the_oracle_plan_cuts_at_the_last_allowed_error() -> None:
     assert dear.total_usd == dear.human_only_usd
 
 
+def test_the_oracle_plan_leaves_people_what_they_label_cheaper() -> None:
+    # People's first 900 labels cost less than the machine's fee, the others more.
+    falling = (PriceTier(n_from=0, price=0.01), PriceTier(n_from=900, price=1.0))
+    prices = PriceSettings(tiers=falling, machine_fee=0.5)
+    o = OraclePlan().run(Ladder(), Settings(prices=prices), 11)
+    assert o.n_machine == N - 900
+    assert o.total_usd == pytest.approx(9.0 + 0.5 * (N - 900))
+
+
 def test_ground_truth_labels_what_validates_and_keeps_it() -> None:
     o = GroundTruth().run(Ladder(), SETTINGS, 11)
     # 200 validate and 1,000 are bought; the model is right about every item: all are labelled but
@@ -152,7 +162,36 @@ def test_pac_labels_tolerate_what_the_binomial_allows() -> None:
 def test_pac_labels_differ_from_mcal_by_the_audit_alone() -> None:
     pac, mcal = (p.run(WORLD.draw(3), SETTINGS, 11) for p in (PacLabels(), Mcal()))
     assert (pac.n_test, pac.n_train, pac.rounds) == (mcal.n_test, mcal.n_train, mcal.rounds)
-    assert pac.n_audit <= 1_000
+    assert pac.n_audit > 0
+
+
+def test_pac_labels_draw_as_many_as_saves_most() -> None:
+    """Held against every size played on the curve itself, many times."""
+    n_left, rate = 9_000, 0.05
+    edges = np.arange(21) * (n_left // 20)
+    error = np.linspace(0.0, 0.3, 20)
+    profile = SimpleNamespace(bin_edges=edges, bin_error=error, bin_n_test=np.full(20, 500.0))
+    chosen = _n_sample(profile, n_left, rate, 0.05)  # type: ignore[arg-type]
+    rng = np.random.default_rng(1)
+
+    def played(n: int) -> float:
+        found = []
+        for _ in range(60):
+            ranks = np.sort(rng.integers(0, n_left, n))
+            wrong = ranks[rng.random(n) < error[ranks // (n_left // 20)]]
+            x = _tolerated(n, rate, 0.05)
+            cut = 0 if x < 0 else wrong[x] if x < wrong.size else n_left
+            found.append(cut - np.unique(ranks[ranks < cut]).size)
+        return float(np.mean(found))
+
+    machine = {n: played(n) for n in SIZES if n <= n_left}
+    assert machine[chosen] >= 0.97 * max(machine.values())
+    assert _n_sample(profile, 30, rate, 0.05) == 30  # type: ignore[arg-type]
+
+
+def test_pac_labels_have_no_promise_for_machine_labels_alone() -> None:
+    with pytest.raises(ValueError, match="target: expected 'set' for pac-labels"):
+        run("pac-labels", target="machine")
 
 
 def test_mcal_audits_and_the_paper_does_not() -> None:
@@ -201,7 +240,7 @@ def test_forecasts_are_made_every_round() -> None:
     assert [f.n_train for f in o.forecasts][-1] == o.n_train
     assert all(f.low_usd <= f.high_usd for f in o.forecasts[2:])
     assert o.forecast_at(0.05).n_train >= 0.05 * N
-    assert o.forecast_at(1.0) == o.forecasts[-1]
+    assert o.forecast_at(1.0) is None
     assert run("people").forecast_at(0.05) is None
 
 

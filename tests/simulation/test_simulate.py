@@ -17,6 +17,7 @@ from mcal.simulation import (
     World,
     simulate,
 )
+from mcal.simulation.books import Forecast
 
 TINY = World(
     "tiny",
@@ -102,12 +103,33 @@ def test_a_summary_is_the_mean_of_its_outcomes(result: SimulationResult) -> None
     assert row.n_campaigns == 3
     assert row.total_usd == pytest.approx(sum(o.total_usd for o in outcomes) / 3)
     assert row.error_max == max(o.n_errors for o in outcomes) / 2_000
-    assert row.forecast_coverage is None
+    assert row.forecast_coverage is row.early_coverage is None
+    assert (row.n_forecasts, row.n_early, row.n_without) == (0, 0, 3)
     oracle = result.oracle["tiny"]
     above = [(o.total_usd - b.total_usd) / 140.0 for o, b in zip(outcomes, oracle, strict=True)]
     assert row.regret_share == pytest.approx(np.mean(above))
     low, high = stats.binomtest(round(3 * row.kept), 3).proportion_ci(method="wilson")
     assert row.kept_interval == pytest.approx((low, high))
+
+
+def test_no_campaign_is_left_out_of_the_coverage_unseen(result: SimulationResult) -> None:
+    base = result.outcomes["tiny", "people"][0]
+    usd, nan = base.total_usd, float("nan")
+
+    def told(*forecasts: tuple[int, float, float]) -> Outcome:
+        return replace(base, forecasts=tuple(Forecast(n, 1.0, *ends) for n, *ends in forecasts))
+
+    outcomes = [
+        told((20, nan, nan), (100, 0.0, 2 * usd), (200, 0.0, 0.0)),  # at 5 %, and it holds
+        told((20, nan, nan), (110, 0.0, 0.5 * usd)),  # at 5 %, too low
+        told((20, nan, nan), (80, 0.0, 2 * usd)),  # never so far: the last one, and it holds
+        told((400, nan, nan), (800, 0.0, 2 * usd)),  # too early at 5 %
+        told(),
+    ]
+    oracle = [base] * len(outcomes)
+    (row,) = SimulationResult({("tiny", "x"): outcomes}, {"tiny": oracle}).summaries()
+    assert (row.n_forecasts, row.n_early, row.n_without) == (2, 1, 2)
+    assert (row.forecast_coverage, row.forecast_above, row.early_coverage) == (0.5, 0.5, 1.0)
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,14 @@ class Forecast:
     low_usd: float  # the central 90 % interval
     high_usd: float
 
+    def has_interval(self) -> bool:
+        """Whether there were rounds enough for one."""
+        return self.low_usd <= self.high_usd
+
+    def holds(self, total_usd: float) -> bool:
+        """Whether the interval holds ``total_usd``."""
+        return self.low_usd <= total_usd <= self.high_usd
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -74,9 +82,8 @@ class Outcome:
         return self.error <= self.target_error
 
     def forecast_at(self, share: float) -> Forecast | None:
-        """The forecast made when B reached ``share`` of N, or the last before the end."""
-        reached = (f for f in self.forecasts if f.n_train >= share * self.n_pool)
-        return next(reached, self.forecasts[-1] if self.forecasts else None)
+        """The forecast made when B first reached ``share`` of N; None where it never did."""
+        return next((f for f in self.forecasts if f.n_train >= share * self.n_pool), None)
 
 
 @dataclass

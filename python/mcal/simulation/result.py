@@ -42,11 +42,19 @@ class PolicySummary:
     training_usd: float
     forecast_coverage: float | None
     """How often the 90 % interval of the total, made when |B| reached 5 % of N, held the final
-    total; None for policies without forecasts."""
+    total; None where no campaign has one."""
     forecast_above: float | None
     """How often the final total was above the interval."""
     forecast_width: float | None
     """Mean width of those intervals / the final total."""
+    n_forecasts: int
+    """Campaigns that these three are over."""
+    n_early: int
+    """Others that ended before |B| reached 5 % of N, whose last forecast has an interval."""
+    early_coverage: float | None
+    """How often that last interval held the final total."""
+    n_without: int
+    """Campaigns with neither: ``n_forecasts + n_early + n_without = n_campaigns``."""
 
 
 @dataclass(frozen=True)
@@ -76,8 +84,13 @@ def _summary(
 
     n = len(outcomes)
     kept = sum(o.promise_kept for o in outcomes)
-    forecasts = [(o.forecast_at(FORECAST_SHARE), o.total_usd) for o in outcomes]
-    told = [(f, usd) for f, usd in forecasts if f is not None and not math.isnan(f.low_usd)]
+    told, early = [], []
+    for o in outcomes:
+        found = o.forecast_at(FORECAST_SHARE)
+        if found is not None and found.has_interval():
+            told.append((found, o.total_usd))
+        elif found is None and o.forecasts and o.forecasts[-1].has_interval():
+            early.append((o.forecasts[-1], o.total_usd))
     return PolicySummary(
         world=world,
         policy=policy,
@@ -99,11 +112,13 @@ def _summary(
         audit_share=mean([o.n_audit / o.n_pool for o in outcomes]),
         rounds=mean([o.rounds for o in outcomes]),
         training_usd=mean([o.training_usd for o in outcomes]),
-        forecast_coverage=mean([f.low_usd <= usd <= f.high_usd for f, usd in told])
-        if told
-        else None,
+        forecast_coverage=mean([f.holds(usd) for f, usd in told]) if told else None,
         forecast_above=mean([usd > f.high_usd for f, usd in told]) if told else None,
         forecast_width=mean([(f.high_usd - f.low_usd) / usd for f, usd in told]) if told else None,
+        n_forecasts=len(told),
+        n_early=len(early),
+        early_coverage=mean([f.holds(usd) for f, usd in early]) if early else None,
+        n_without=n - len(told) - len(early),
     )
 
 
