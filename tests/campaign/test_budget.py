@@ -229,8 +229,11 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 class Working(NearestMean):
     """Takes a second per training item, and from some training on many times that."""
 
-    def __init__(self, clock: Clock, *, slow_from: int = 99, slowness: float = 50.0) -> None:
+    def __init__(
+        self, clock: Clock, *, slow_from: int = 99, slowness: float = 50.0, epochs: int = 100
+    ) -> None:
         super().__init__()
+        self.epochs = epochs
         self.clock, self.slow_from, self.slowness = clock, slow_from, slowness
 
     def train(
@@ -243,18 +246,18 @@ class Working(NearestMean):
         progress: Progress = no_progress,
     ) -> NearestMeanModel:
         is_slow = len(self.trainings) >= self.slow_from
-        for step in range(100):
-            self.clock.now += indices.size / 100 * (self.slowness if is_slow else 1.0)
-            progress(step / 100, "trains")
+        for epoch in range(1, self.epochs + 1):
+            self.clock.now += indices.size / self.epochs * (self.slowness if is_slow else 1.0)
+            progress(epoch / self.epochs, "trains")
         return super().train(pool, indices, labels, seed=seed)
 
 
-@pytest.mark.parametrize("slow_from", [1, 2, 99])
+@pytest.mark.parametrize(("slow_from", "epochs"), [(1, 100), (1, 20), (2, 100), (2, 7), (99, 100)])
 def test_a_training_that_outruns_its_forecast_is_stopped(
-    tmp_path: Path, clock: Clock, slow_from: int
+    tmp_path: Path, clock: Clock, slow_from: int, epochs: int
 ) -> None:
     world = make_blobs(4000, 2.5)
-    classifier = Working(clock, slow_from=slow_from)
+    classifier = Working(clock, slow_from=slow_from, epochs=epochs)
     settings = budget(24.0, gpu_usd_per_hour=30.0)
     with create(tmp_path / "run", world, settings, classifiers=[classifier]) as campaign:
         result = campaign.run()

@@ -63,7 +63,8 @@ class _Watch:
         self.meter, self.field, self.progress = meter, field, progress
 
     def __enter__(self) -> _Watch:
-        self.begin = self.beaten = time.monotonic()
+        self.begin = self.beaten = self.reported = time.monotonic()
+        self.longest_s = 0.0  # between two reports
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -76,7 +77,11 @@ class _Watch:
     def report(self, share: float, words: str) -> None:
         now = time.monotonic()
         self._read(now)
-        if self.meter.cost_usd() > self.meter.limit_usd:
+        self.longest_s = max(self.longest_s, now - self.reported)
+        self.reported = now
+        # Nothing can be stopped before the next report: its seconds must be there too.
+        ahead_s = self.longest_s if share < 1.0 else 0.0
+        if self.meter.cost_usd() + ahead_s * self.meter.usd_per_s > self.meter.limit_usd:
             raise OutOfMoney
         if now - self.beaten >= HEARTBEAT_S:
             self.meter.beat()
@@ -119,7 +124,8 @@ class Trainer:
         """Train on ``indices`` and score ``to_score``.
 
         Raises ``OutOfMoney``, with the run charged and ended, as soon as its progress shows that
-        its seconds cost more than ``limit_usd``.
+        its seconds, up to the next report of progress, cost more than ``limit_usd``. Only a first
+        report that comes too late can cost more.
 
         A checkpoint of this very round, left by a process that was killed before it could decide,
         is loaded instead of trained again: the training set of a round never changes.
