@@ -12,6 +12,9 @@ import pytest
 
 from blobs import Blobs, NearestMean, make_blobs
 from mcal.campaign import Campaign
+from mcal.campaign.moves import Move
+from mcal.campaign.outlook import Outlook
+from mcal.quoting import quote
 from mcal.settings import CertificateSettings, PlanSettings, PriceSettings, Settings
 from mcal.store import FILE_NAME, Store
 from mcal.types import Event, Purpose
@@ -66,11 +69,16 @@ def test_the_interval_is_told_while_it_runs_and_afterwards(tmp_path: Path, easy:
     events: list[Event] = []
     with create(tmp_path / "run", easy) as campaign:
         assert campaign.summary().predicted_interval_usd is None
-        campaign.run(events.append)
+        seen = []
+        while campaign.step(events.append) is not None:
+            if events[-1].phase == "plan":
+                seen.append(campaign.summary().predicted_interval_usd)
         summary = campaign.summary()
     told = [e.facts["predicted_interval_usd"] for e in events if e.phase == "plan"]
     assert told[0] is None
-    assert told[-1] == summary.predicted_interval_usd
+    assert seen[0] is None
+    assert np.array(seen[1:]) == pytest.approx(np.array(told[1:]))
+    assert summary.predicted_interval_usd == (summary.total_cost_usd,) * 2
     assert summary.to_json()["predicted_interval_usd"] == summary.predicted_interval_usd
 
 
@@ -171,3 +179,31 @@ def test_a_race_ends_early_for_a_hopeless_candidate(tmp_path: Path, easy: Blobs)
     assert drop.round == 3, "four trainings are enough"
     assert "its total from here is above $" in drop.reason
     assert len(candidates[0].trainings) == 4
+
+
+def test_the_predicted_total_holds_the_training_of_every_candidate(
+    tmp_path: Path, easy: Blobs
+) -> None:
+    candidates = [NearestMean("first/fake"), NearestMean("second/fake")]
+    n_compared = 0
+    with create(tmp_path / "run", easy, classifiers=candidates) as campaign:
+        while (move := campaign.next_move()) is not None:
+            if move is Move.DECIDE:
+                summary, store = campaign.summary(), campaign._store
+                latest = [e for e in store.estimates("plan") if e.round == summary.rounds - 1]
+                best = min(latest, key=lambda e: e.payload["total_cost_usd"])
+                spent = summary.training_cost_usd
+                assert spent >= 0.5 * len(latest) * summary.rounds
+                to_come = best.payload["total_cost_usd"]
+                assert summary.predicted_total_cost_usd == pytest.approx(to_come + spent)
+                for known in store.estimates("outlook", round=best.round):
+                    if known.classifier == best.classifier:
+                        outlook = Outlook.from_json(known.payload)
+                        ends = outlook.cost_interval(0.9, spent)
+                        assert summary.predicted_interval_usd == pytest.approx(ends)
+                        found = quote(SETTINGS, tmp_path / "run")
+                        people_usd = summary.human_only_cost_usd
+                        assert found.pays_probability == outlook.pays_probability(people_usd, spent)
+                        n_compared += 1
+            assert campaign.step() is not None
+    assert n_compared >= 3

@@ -129,6 +129,7 @@ def test_a_campaign_is_quoted_from_its_rounds(tmp_path: Path) -> None:
                 assert found.interval_usd == summary.predicted_interval_usd
                 assert found.total_usd == summary.predicted_total_cost_usd
                 assert found.hours == found.n_waits
+                assert found.total_usd >= found.spent_usd
     bases = [found.basis for found in seen]
     assert bases == sorted(bases, key=["prior", "rounds", "finished"].index)
     assert set(bases) == {"prior", "rounds", "finished"}
@@ -236,3 +237,28 @@ def test_mistakes_are_named() -> None:
         with pytest.raises(ValueError, match=next(iter(more))):
             prior(**more)
     assert prior(Settings(classes=("a", "b")), n_classes=None, n_draws=4).n_classes == 2
+
+
+def test_after_the_buying_only_known_prices_are_quoted(tmp_path: Path) -> None:
+    world, folder = make_blobs(2000, 60.0), tmp_path / "run"
+    settings = Settings(
+        plan=PlanSettings(replicas=50),
+        prices=PriceSettings(fixed_cost_per_training=4.0, machine_fee=0.05, latency_hours=1.0),
+    )
+    with Campaign.create(
+        folder,
+        pool=world.pool,
+        annotator=world.oracle(),
+        classifiers=[NearestMean()],
+        settings=settings,
+    ) as campaign:
+        while not any(a.name == "people" for a in campaign._store.actions()):
+            assert campaign.step() is not None
+        found, training_usd = mcal.quote(settings, folder), campaign.summary().training_cost_usd
+        assert campaign.run() is not None
+        bill = campaign.summary().total_cost_usd
+    assert found.basis == "rounds"
+    assert "only people's labels" in found.given
+    assert found.total_usd == bill == pytest.approx(80.0 + training_usd)
+    assert found.interval_usd == (bill, bill)
+    assert (found.n_human, found.n_waits, found.pays_probability) == (2000, 1, 0.0)

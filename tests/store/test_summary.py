@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import numpy as np
+import pytest
 
 from mcal.store import Store, summarise
 from mcal.types import NO_LABEL, Purpose
@@ -63,12 +64,12 @@ def test_a_campaign_is_followed_to_its_end(create, buy, tmp_path):
     end(store, start(store, "a"), cost_usd=0.02)
     for name, predicted in (("a", 1.5), ("b", 2.5), ("c", None)):
         store.add_estimates(
-            0, name, {"plan": {"predicted_total_cost_usd": predicted, "estimated_error": 0.04}}
+            0, name, {"plan": {"total_cost_usd": predicted, "estimated_error": 0.04}}
         )
     summary = summarise(store)
     assert (summary.classifier, summary.rounds) == ("a", 1)
-    assert summary.predicted_total_cost_usd == 1.5
-    assert summary.saving == 1 - 1.5 / 4
+    assert summary.predicted_total_cost_usd == pytest.approx(1.5 + 0.07), "with both trainings"
+    assert summary.saving == pytest.approx(1 - 1.57 / 4)
     assert summary.estimated_error == 0.04
 
     store.add_machine_labels(
@@ -108,20 +109,86 @@ def test_a_campaign_is_followed_to_its_end(create, buy, tmp_path):
 def test_only_the_latest_round_s_plans_count(create):
     store = create()
     for round_, predicted in ((0, 1.0), (1, 3.0)):
-        store.add_estimates(round_, "a", {"plan": {"predicted_total_cost_usd": predicted}})
+        store.add_estimates(round_, "a", {"plan": {"total_cost_usd": predicted}})
     assert summarise(store).predicted_total_cost_usd == 3.0
 
 
 def test_one_round_that_plans_no_machine_labels_is_no_forecast(create):
     store = create()
-    plan = {"predicted_total_cost_usd": 4.1, "estimated_error": 0.0, "n_machine": 0}
+    plan = {"total_cost_usd": 4.0, "estimated_error": 0.0, "n_machine": 0}
     for round_ in (0, 1):
         run_id = store.start_run(round=round_, classifier="a", n_train=8, seed=0, device="cpu")
         end(store, run_id, cost_usd=0.1)
         store.add_estimates(round_, "a", {"plan": plan})
         summary = summarise(store)
-        expected = (None, None) if round_ == 0 else (0.0, 1 - 4.1 / 4)
-        assert (summary.estimated_error, summary.saving) == expected
+        if round_ == 0:
+            assert summary.estimated_error is summary.saving is None
+        else:
+            assert summary.estimated_error == 0.0
+            assert summary.saving == pytest.approx(1 - (4.0 + 2 * 0.11) / 4)
+
+
+def test_what_later_candidates_cost_is_added_to_total_and_interval(create):
+    store = create()
+    end(store, start(store, "a"), cost_usd=0.09)  # and $0.01 fixed
+    payload = {
+        "total_cost_usd": 2.0,
+        "predicted_total_cost_usd": 2.1,
+        "predicted_interval_90_usd": [1.6, 2.6],
+    }
+    store.add_estimates(0, "a", {"plan": payload})
+    alone = summarise(store)
+    assert alone.predicted_total_cost_usd == pytest.approx(2.1)
+    assert alone.predicted_interval_usd == pytest.approx((1.6, 2.6))
+    end(store, start(store, "b"), cost_usd=0.29)
+    store.add_estimates(0, "b", {"plan": {"total_cost_usd": 3.0, "predicted_total_cost_usd": 3.4}})
+    both = summarise(store)
+    assert both.predicted_total_cost_usd == pytest.approx(2.0 + both.training_cost_usd)
+    assert both.predicted_interval_usd == pytest.approx((1.9, 2.9))
+
+
+@pytest.mark.parametrize("name", ["people", "machine_label"])
+def test_once_the_buying_has_ended_the_total_is_known(create, buy, name):
+    store = create()
+    store.tell(buy(store, np.arange(10)), np.arange(10), [0] * 10)
+    end(store, start(store, "a"), cost_usd=3.99)
+    plan = {
+        "total_cost_usd": 2.0,
+        "predicted_total_cost_usd": 6.0,
+        "predicted_interval_90_usd": [5.5, 7.0],
+        "n_machine": 50,
+    }
+    store.add_estimates(0, "a", {"plan": plan})
+    assert summarise(store).predicted_interval_usd == pytest.approx((5.5, 7.0))
+    n_machine = 0
+    if name == "people":
+        store.add_action(round=0, name=name, reason="nothing pays", details={})
+    else:
+        n_machine = 30
+        store.add_machine_labels(
+            round=0,
+            classifier="a",
+            indices=np.arange(20, 50),
+            labels=np.zeros(30, dtype=np.int64),
+            confidence=np.ones(30),
+            fee_usd_each=0.001,
+            reason="enough",
+            details={},
+        )
+    bill = 4.0 + 0.04 * (100 - n_machine) + 0.001 * n_machine
+    rest = np.setdiff1d(np.arange(10, 100), np.arange(20, 20 + n_machine))
+    said = [summarise(store)]
+    batch = buy(store, rest, purpose=Purpose.REST)
+    said.append(summarise(store))
+    store.tell(batch, rest[:5], [0] * 5)
+    said.append(summarise(store))
+    store.tell(batch, rest[5:], [0] * (rest.size - 5))
+    said.append(summarise(store))
+    assert said[-1].total_cost_usd == pytest.approx(bill)
+    for summary in said:
+        assert summary.predicted_total_cost_usd == said[-1].total_cost_usd
+        assert summary.predicted_interval_usd == (said[-1].total_cost_usd,) * 2
+        assert summary.saving == 1.0 - said[-1].total_cost_usd / 4.0
 
 
 def test_a_certificate_is_told_once_it_is_there(create, buy):

@@ -14,10 +14,11 @@ from mcal._core import as_integer
 from ..campaign.decide import MIN_ROUNDS, first_batch_size
 from ..campaign.estimate import n_test_items
 from ..campaign.opening import check_same_settings
+from ..campaign.outlook import Outlook
 from ..errors import SettingsError
 from ..pools import open_pool
 from ..settings import PriceSettings, Settings
-from ..store import CampaignSummary, Store, best_plan, summarise
+from ..store import CampaignSummary, Store, best_plan, has_ended, summarise, sunk_usd
 from ..types import BatchStatus, Purpose, derive_seed
 from .prior import draw_prior
 
@@ -127,7 +128,7 @@ def quote(
         check_same_settings(settings, Path(folder))
         with Store.open(Path(folder), read_only=True) as store, store.transaction():
             summary = summarise(store)
-            if summary.finished_at is not None or _has_forecast(summary, settings):
+            if _has_forecast(summary, settings):
                 return _of_campaign(store, summary, settings, now)
             n_pool, n_classes = summary.n_pool, len(store.campaign.classes)
             closed = sum(batch.status is BatchStatus.CLOSED for batch in store.batches())
@@ -188,7 +189,10 @@ class _Begun:
 
 
 def _has_forecast(summary: CampaignSummary, settings: Settings) -> bool:
-    """Whether the rounds tell more than the prior: an interval, or a plan where none will come."""
+    """Whether the rounds tell more than the prior: an interval, or a plan where none will come.
+
+    Once the buying has ended there is one, however narrow.
+    """
     if summary.predicted_interval_usd is not None:
         return True
     plan = settings.plan
@@ -204,20 +208,22 @@ def _of_campaign(
     prices, n_pool = settings.prices, summary.n_pool
     plan = best_plan(store.estimates("plan"))
     is_done = summary.finished_at is not None
-    n_human, n_waits, hours = summary.n_human, 0, None
+    n_human, n_waits, hours = n_pool - summary.n_machine, 0, None
     interval, complete_at = summary.predicted_interval_usd, summary.finished_at
     pays: float | None = None
     total_usd = summary.predicted_total_cost_usd
-    if is_done or plan is None or total_usd is None:
-        total_usd = summary.total_cost_usd
-        interval = (total_usd, total_usd)
+    assert total_usd is not None  # there is a forecast
+    if is_done:
         pays = float(total_usd < summary.human_only_cost_usd)
         words = "nothing: the campaign is finished, and this is its bill"
+    elif has_ended(store):
+        pays = float(total_usd < summary.human_only_cost_usd)
+        n_waits = int(summary.n_unlabelled > 0)
+        words = "nothing: only people's labels are still to come, at known prices"
     else:
+        assert plan is not None  # the forecast is its
         n_human = max(summary.n_human, n_pool - int(plan.payload["n_machine"]))
         n_waits = _waits(store, settings, plan.payload)
-        hours = _hours(prices, n_waits, n_human - summary.n_human)
-        complete_at = _after(now, hours)
         words = (
             f"the {summary.rounds} rounds so far: learning curves through {summary.n_test:,} test "
             "items"
@@ -225,8 +231,13 @@ def _of_campaign(
         if interval is None:
             words += "; no interval, for nothing is resampled"
         else:
-            pays = float(plan.payload["pays_probability"])
+            (known,) = store.estimates("outlook", round=plan.round, classifier=plan.classifier)
+            human_only_usd, spent_usd = plan.payload["human_only_cost_usd"], sunk_usd(store, plan)
+            pays = Outlook.from_json(known.payload).pays_probability(human_only_usd, spent_usd)
             words += ", resampled; a data set that turns from its curve is outside"
+    if not is_done:
+        hours = _hours(prices, n_waits, n_human - summary.n_human)
+        complete_at = _after(now, hours)
     return Quote(
         basis="finished" if is_done else "rounds",
         given=words,

@@ -23,7 +23,9 @@ from .summary import (
     ClassInterval,
     ClassIntervals,
     best_plan,
+    has_ended,
     summarise,
+    sunk_usd,
 )
 
 __all__ = [
@@ -46,5 +48,7 @@ __all__ = [
     "RunStatus",
     "Store",
     "best_plan",
+    "has_ended",
     "summarise",
+    "sunk_usd",
 ]

@@ -1,12 +1,15 @@
 """Where a campaign stands, from its store alone: no pool, no torch.
 
 Predictions come from the latest round's "plan" estimates, of which the cheapest counts: keys
-``predicted_total_cost_usd`` (all dollars of the whole campaign, spent ones included),
-``predicted_interval_90_usd`` and ``estimated_error`` (in the sense of the target). Once the machine
-has labelled, ``estimated_error`` is the one in the details of the end, or of the action that ended
-the buying, "machine_label" or "people". With an audit its details carry the certificate too:
-``certified_error`` and ``confidence``, and ``classes``: the intervals of the classes it gives.
-A plan without machine labels after one round is no forecast yet: a single point has no slope.
+``total_cost_usd`` (every label and the training to come), ``predicted_interval_90_usd``, which like
+``predicted_total_cost_usd`` holds what training had cost when it was recorded, and
+``estimated_error`` (in the sense of the target). What training has cost is added when it is read,
+for later candidates of the round have been paid since. Once the buying has ended nothing but
+people's labels is still to be paid, at known prices. Once the machine has labelled,
+``estimated_error`` is the one in the details of the end, or of the action that ended the buying,
+"machine_label" or "people". With an audit its details carry the certificate too:
+``certified_error`` and ``confidence``, and ``classes``: the intervals of the classes it gives. A
+plan without machine labels after one round is no forecast yet: a single point has no slope.
 """
 
 from __future__ import annotations
@@ -28,7 +31,9 @@ __all__ = [
     "CampaignSummary",
     "ClassInterval",
     "ClassIntervals",
+    "has_ended",
     "summarise",
+    "sunk_usd",
 ]
 
 ESTIMATE_KIND = "point estimate, not certified"
@@ -120,9 +125,9 @@ def _summarise(store: Store) -> CampaignSummary:
     waiting = next((each for each in batches if each.status != BatchStatus.CLOSED), None)
     trained = [run for run in runs if run.status == "finished"]
     n_rounds = len({run.round for run in trained})
-    plan = best_plan(store.estimates("plan"))
-    has_forecast = plan is not None and (
-        finished is not None or n_rounds >= 2 or plan.payload.get("n_machine") != 0
+    plan, ended = best_plan(store.estimates("plan")), has_ended(store)
+    has_forecast = ended or (
+        plan is not None and (n_rounds >= 2 or plan.payload.get("n_machine") != 0)
     )
 
     if finished is not None:
@@ -144,8 +149,13 @@ def _summarise(store: Store) -> CampaignSummary:
     total = add_usd(*spend.values())
     human_only = settings.prices.people.total_usd(campaign.n_pool)
     reserved = 0.0 if finished else round(_committed_usd(store, total) - total, 9)
-    predicted = _number(plan.payload, "predicted_total_cost_usd") if plan else None
-    price = total if finished else predicted if has_forecast else None
+    people_usd = settings.prices.people.total_usd(campaign.n_pool - n_machine)
+    predicted, interval = _forecast(plan, sunk_usd(store, plan)) if plan else (None, None)
+    if ended:
+        others = (usd for kind, usd in spend.items() if kind != "labels")
+        predicted = add_usd(people_usd, *others)
+        interval = (predicted, predicted)
+    price = predicted if has_forecast else None
     return CampaignSummary(
         phase=phase,
         n_pool=campaign.n_pool,
@@ -163,7 +173,7 @@ def _summarise(store: Store) -> CampaignSummary:
         total_cost_usd=total,
         human_only_cost_usd=human_only,
         predicted_total_cost_usd=predicted,
-        predicted_interval_usd=_interval(plan) if plan else None,
+        predicted_interval_usd=interval,
         saving=None if price is None else 1.0 - price / human_only,
         budget_usd=settings.budget_usd,
         reserved_usd=None if settings.budget_usd is None else reserved,
@@ -205,9 +215,31 @@ def _predicted(plan: EstimateRecord) -> float:
     return inf if predicted is None else predicted
 
 
-def _interval(plan: EstimateRecord) -> tuple[float, float] | None:
+def has_ended(store: Store) -> bool:
+    """Whether nothing but people's labels is still to be paid: the machine labels no more."""
+    return bool(_endings(store)) or any(b.purpose is Purpose.REST for b in store.batches())
+
+
+def sunk_usd(store: Store, plan: EstimateRecord) -> float:
+    """What training and scoring have cost up to the round of a plan, every candidate's included."""
+    runs = [run for run in store.runs() if run.round <= plan.round]
+    return add_usd(*(run.cost_usd for run in runs), *(run.fixed_cost_usd for run in runs))
+
+
+def _forecast(
+    plan: EstimateRecord, sunk_usd: float
+) -> tuple[float | None, tuple[float, float] | None]:
+    """The predicted total of a plan and its 90 % interval."""
+    to_pay, then = (
+        _number(plan.payload, key) for key in ("total_cost_usd", "predicted_total_cost_usd")
+    )
+    if to_pay is None:
+        return None, None
     ends = plan.payload.get("predicted_interval_90_usd")
-    return None if ends is None else (float(ends[0]), float(ends[1]))
+    if ends is None or then is None:
+        return to_pay + sunk_usd, None
+    low, high = (float(end) - (then - to_pay) + sunk_usd for end in ends)
+    return to_pay + sunk_usd, (low, high)
 
 
 def _estimated_error(store: Store, plan: EstimateRecord | None) -> float | None:
