@@ -99,11 +99,7 @@ def test_a_worked_example() -> None:
     assert plans.theta.tolist() == [1.0, 0.5]
     assert plans.n_machine.tolist() == [800, 450]
     assert plans.total_cost_interval(0.5) == pytest.approx((295.0, 465.0))
-    assert plans.n_train_interval(0.5) == pytest.approx((125.0, 175.0))
-    assert plans.error_interval(200, 1.0, 0.5) == pytest.approx((0.0875, 0.1625))
     assert plans.expected_gain_usd() == pytest.approx(550.0 - (210.0 + 610.0) / 2)
-    assert plans.pays_probability() == 1.0
-    assert plans.pays_probability(spent_usd=500.0) == 0.5
 
 
 def test_going_on_is_committed_to_one_size() -> None:
@@ -127,7 +123,6 @@ def test_without_curves_people_label_everything() -> None:
     plans = by_hand([[[np.nan, np.nan]]], [100, 200], [1.0])
     assert plans.total_cost_usd.tolist() == [1000.0]
     assert plans.n_machine.tolist() == [0]
-    assert plans.pays_probability() == 0.0
     assert plans.total_cost_interval() == (1000.0, 1000.0)
 
 
@@ -161,9 +156,7 @@ def test_mistakes_are_named(changes: dict[str, Any], name: str) -> None:
         by_hand([[[0.1, 0.1]]], [100, 200], [1.0], **changes)
 
 
-def test_confidence_and_money_spent_are_checked() -> None:
+def test_confidence_is_checked() -> None:
     plans = by_hand([[[0.1, 0.1]]], [100, 200], [1.0])
     with pytest.raises(ValueError, match="confidence"):
         plans.total_cost_interval(0.0)
-    with pytest.raises(ValueError, match="spent_usd"):
-        plans.pays_probability(-1.0)

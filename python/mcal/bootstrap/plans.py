@@ -58,6 +58,9 @@ class PlanReplicas:
     def total_cost_interval(self, confidence: float = 0.9) -> tuple[float, float]:
         """Central interval of C*, sunk cost left out.
 
+        Of a perfect cut after one leap. A campaign's interval is of totals with the audit at the
+        end and a training at every doubling of |B|, and none above people's price.
+
         Raises
         ------
         ValueError
@@ -65,47 +68,13 @@ class PlanReplicas:
         """
         return quantiles(self.total_cost_usd, confidence)
 
-    def n_train_interval(self, confidence: float = 0.9) -> tuple[float, float]:
-        """Central interval of B_opt.
-
-        Raises
-        ------
-        ValueError
-            ``confidence`` is not in (0, 1).
-        """
-        return quantiles(self.n_train.astype(np.float64), confidence)
-
-    def error_interval(
-        self, n_train: int, theta: float, confidence: float = 0.9
-    ) -> tuple[float, float]:
-        """``CurveReplicas.error_interval``."""
-        return self.curves.error_interval(n_train, theta, confidence)
-
-    def pays_probability(self, spent_usd: float = 0.0) -> float:
-        """Probability that machine labels make the data set cheaper than people alone.
-
-        Parameters
-        ----------
-        spent_usd : float
-            Training and scoring paid for already, >= 0: without it the question is whether
-            machine labels pay from here, and nearly always they do, because under Eq. 2 any model
-            may label some items.
-
-        Raises
-        ------
-        ValueError
-            ``spent_usd`` is negative or not finite.
-        """
-        spent_usd = as_number(spent_usd, "spent_usd", 0.0)
-        saved = self.human_only_cost_usd - spent_usd - self.total_cost_usd
-        return float(np.mean((saved > 0.0) & (self.n_machine > 0)))
-
     def expected_gain_usd(self) -> float | None:
         """What going on saves over stopping now, in expectation; None when no batch fits.
 
         Going on means one |B| for all replicas, the knot whose mean total is least; how much the
         machine then labels is each replica's own, as it will be measured by then. Letting each
-        replica choose its own |B| would count on knowing the truth before buying.
+        replica choose its own |B| would count on knowing the truth before buying. A campaign
+        decides on the same difference with the audit and a training at every doubling of |B| in it.
         """
         purchases = ~np.isnan(self.knot_cost_usd).any(axis=0)
         purchases &= self.curves.n_knots > self.curves.n_knots[0]
