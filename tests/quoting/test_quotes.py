@@ -14,7 +14,7 @@ from blobs import NearestMean, make_blobs
 from mcal.campaign import Campaign
 from mcal.errors import SettingsError, StoreError
 from mcal.quoting import Quote
-from mcal.quoting.prior import _early, draw_prior
+from mcal.quoting.prior import _early, _trained_at, draw_prior
 from mcal.settings import PlanSettings, PoolSettings, PriceSettings, PriceTier, Settings
 from mcal.simulation import QUICK, RandomWorld, simulate
 from mcal.simulation.curves import FAMILIES
@@ -159,8 +159,7 @@ def test_a_prior_quote_counts_what_a_campaign_has_bought(tmp_path: Path) -> None
     assert after.n_human == before.n_human
     assert before.hours is not None
     assert after.hours is not None
-    bought = summary.n_human  # T, then B0: two waits, where a draw counts but one for both
-    assert before.hours - after.hours == pytest.approx(2 * 24.0 + bought / 100.0)
+    assert before.hours - after.hours == pytest.approx(24.0 + summary.n_human / 100.0)
 
 
 def test_what_is_spent_is_the_least_of_a_prior_quote(tmp_path: Path) -> None:
@@ -226,6 +225,8 @@ def test_the_first_trainings_are_those_of_a_campaign() -> None:
     assert _early(200, 200, 700, 19_000) == [200, 400, 700, 1400]  # a plan to stop is not believed
     assert _early(200, 200, 200, 19_000) == [200, 400, 800, 1600]
     assert _early(20, 20, 20, 70) == [20, 40, 70]
+    assert _trained_at([200, 400, 800, 1600], 2600, 200) == [200, 400, 800, 1600, 2000, 2500, 2600]
+    assert _trained_at([20, 40, 70], 70, 20) == [20, 40, 70]
 
 
 def test_mistakes_are_named() -> None:

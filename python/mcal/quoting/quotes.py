@@ -131,7 +131,10 @@ def quote(
             if _has_forecast(summary, settings):
                 return _of_campaign(store, summary, settings, now)
             n_pool, n_classes = summary.n_pool, len(store.campaign.classes)
-            closed = sum(batch.status is BatchStatus.CLOSED for batch in store.batches())
+            closed = sum(
+                batch.status is BatchStatus.CLOSED and batch.purpose is not Purpose.TEST
+                for batch in store.batches()
+            )
             begun = _Begun(summary.rounds, summary.total_cost_usd, summary.n_human, closed)
     if n_pool is None:
         n_pool, n_classes = _count(settings)
@@ -185,7 +188,7 @@ class _Begun:
     rounds: int = 0
     spent_usd: float = 0.0
     n_human: int = 0
-    n_waits: int = 0  # batches that are answered
+    n_waits: int = 0  # batches that are answered; T and B0 are asked at once
 
 
 def _has_forecast(summary: CampaignSummary, settings: Settings) -> bool:
