@@ -29,7 +29,7 @@ def compiled(text: str, options: list[str]) -> tuple[bool, str]:
     assert error == nvrtc.nvrtcResult.NVRTC_SUCCESS
     (error,) = nvrtc.nvrtcCompileProgram(program, len(options), [o.encode() for o in options])
     _, size = nvrtc.nvrtcGetProgramLogSize(program)
-    log = b" " * size
+    log = bytes(size + 1)  # written to: never one byte, which CPython keeps a single copy of
     nvrtc.nvrtcGetProgramLog(program, log)
     nvrtc.nvrtcDestroyProgram(program)
     return error == nvrtc.nvrtcResult.NVRTC_SUCCESS, log.decode()
