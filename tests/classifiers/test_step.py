@@ -108,7 +108,8 @@ def test_others_may_use_the_gpu_during_a_recording() -> None:
     try:
         for _ in range(10):
             step = step_for(network, recipe_for("fast", "small-cnn"), normalisation("cuda"), 0)
-            trained(network, step, "cuda", n=6)
+            weights = trained(network, step, "cuda", n=6)
+            assert all(torch.isfinite(w).all() for w in weights.values())
     finally:
         done.set()
         busy.join()
