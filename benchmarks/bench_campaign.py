@@ -29,8 +29,8 @@ import numpy as np
 from mcal.campaign import Campaign
 from mcal.pools import read_truth
 from mcal.settings import (
-    AnnotatorSettings,
     ClassifierSettings,
+    OracleSettings,
     PlanSettings,
     PoolSettings,
     PriceSettings,
@@ -68,7 +68,7 @@ def main() -> None:
             seed=seed,
             preset=arguments.preset,
             pool=PoolSettings(kind=arguments.dataset),
-            annotator=AnnotatorSettings(kind="oracle"),
+            annotator=OracleSettings(),
             prices=PriceSettings(price_per_label=arguments.price),
             classifier=[candidate],
             plan=PlanSettings(replicas=arguments.replicas),

@@ -7,7 +7,7 @@ import pytest
 
 from mcal.config import read_settings
 from mcal.errors import McalError, SettingsError
-from mcal.settings import Settings
+from mcal.settings import OracleSettings, Settings
 
 DIGITS = '[pool]\nkind = "digits"\n[annotator]\nkind = "oracle"\n'
 
@@ -69,7 +69,7 @@ def test_every_kind_of_value_is_read(tmp_path: Path) -> None:
     assert [c.architecture for c in settings.classifier] == ["small-cnn", "resnet18"]
     assert settings.prices.price_per_label == 0.003
     assert settings.plan.test_size == 100
-    assert settings.annotator is not None
+    assert isinstance(settings.annotator, OracleSettings)
     assert settings.annotator.noise_rate == 0.05
 
 
@@ -166,6 +166,18 @@ def test_a_byte_order_mark_is_no_problem(tmp_path: Path) -> None:
         (
             '[pool]\nkind = "digits"\n[annotator]\nkind = "files"\nnoise_rate = 0.5\n',
             "annotator.noise_rate: only for kind = 'oracle'",
+        ),
+        (
+            '[pool]\nkind = "digits"\n[annotator]\nkind = "file"\n',
+            'annotator.kind: expected one of oracle, files, found "file"; did you mean "files"?',
+        ),
+        (
+            '[pool]\nkind = "digits"\n[annotator]\npath = "x"\n',
+            "annotator.kind: needed, found none",
+        ),
+        (
+            '[pool]\nkind = "digits"\n[annotator]\nkind = "files"\npaht = "x"\n',
+            "annotator.paht: unknown key; did you mean path?",
         ),
         (
             '[pool]\nkind = "digits"\n',

@@ -21,7 +21,8 @@ _WHERE = {
     "PriceTier": "mcal.settings",
     "PlanSettings": "mcal.settings",
     "PoolSettings": "mcal.settings",
-    "AnnotatorSettings": "mcal.settings",
+    "OracleSettings": "mcal.settings",
+    "FilesSettings": "mcal.settings",
     "CertificateSettings": "mcal.settings",
     "ClassifierSettings": "mcal.settings",
     "DeviceError": "mcal.errors",
@@ -86,7 +87,6 @@ _WHERE = {
 
 __all__ = [
     "NO_LABEL",
-    "AnnotatorSettings",
     "ArrayPool",
     "AuditPlan",
     "Campaign",
@@ -101,6 +101,7 @@ __all__ = [
     "DeviceError",
     "EmbeddingPool",
     "FilesAnnotator",
+    "FilesSettings",
     "FitStatus",
     "ImageFolderPool",
     "KCenter",
@@ -108,6 +109,7 @@ __all__ = [
     "MeasuredRound",
     "MissingExtraError",
     "OracleAnnotator",
+    "OracleSettings",
     "Plan",
     "PlanReplicas",
     "PlanSettings",
@@ -199,9 +201,10 @@ if TYPE_CHECKING:
     from .selection.smallest_k import largest_k, smallest_k
     from .selection.uncertainty import Uncertainty, entropy, least_confidence, margin, uncertainty
     from .settings import (
-        AnnotatorSettings,
         CertificateSettings,
         ClassifierSettings,
+        FilesSettings,
+        OracleSettings,
         PlanSettings,
         PoolSettings,
         PriceSettings,

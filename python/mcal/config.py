@@ -12,7 +12,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 
 from .errors import SettingsError
-from .settings import Settings
+from .settings import AnnotatorSettings, Settings
 
 __all__ = ["read_settings"]
 
@@ -132,9 +132,19 @@ def _explain(details: Mapping[str, Any]) -> str:
     kind: str = details["type"]
     found = details["input"]
     context: Mapping[str, Any] = details.get("ctx", {})
-    key = _dotted(details["loc"])
+    location = _without_tag(details["loc"])
+    key = _dotted(location)
     if kind == "extra_forbidden":
+        if kinds := _kinds_with(location):
+            return f"{key}: only for kind = {' or '.join(kinds)}"
         return f"{key}: unknown key{_did_you_mean(_nearest_key(details['loc']))}"
+    if kind == "union_tag_not_found":
+        return f"{key}.kind: needed, found none"
+    if kind == "union_tag_invalid":
+        choices, tag = context["expected_tags"].replace("'", ""), context["tag"]
+        near = difflib.get_close_matches(tag, choices.split(", "), n=1)
+        hint = _did_you_mean(f'"{near[0]}"' if near else None)
+        return f"{key}.kind: expected one of {choices}, found {_shown(tag)}{hint}"
     if kind == "missing":
         return f"{key}: needed, found none"
     if kind == "value_error":  # raised by our own validators, whose text begins with the key
@@ -180,10 +190,37 @@ def _did_you_mean(what: str | None) -> str:
     return "" if what is None else f"; did you mean {what}?"
 
 
+def _without_tag(location: _Location) -> _Location:
+    """Where a problem is in the file, which does not repeat the kind of an annotator."""
+    return location[:1] + location[2:] if location[:1] == ("annotator",) else location
+
+
+def _kinds_with(location: _Location) -> list[str]:
+    """The kinds of annotator that know a key which another kind refused."""
+    table, name = location[0], location[-1]
+    if table != "annotator":
+        return []
+    return [repr(kind) for kind, model in _annotators().items() if name in model.model_fields]
+
+
+def _annotators() -> dict[str, type[BaseModel]]:
+    """The table of each kind of annotator."""
+    return {model.model_fields["kind"].default: model for model in _models(AnnotatorSettings)}
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    """The tables that a type names, however deep."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _models(part)
+
+
 def _nearest_key(location: _Location) -> str | None:
     """The known key most like an unknown one: beside it, or of its name in another table."""
-    *parents, name = [part for part in location if isinstance(part, str)]
-    known = [(table, key) for table, model in _tables() for key in model.model_fields]
+    tables = [(table, model) for table, model in _tables() if _is_meant(location, table, model)]
+    known = [(table, key) for table, model in tables for key in model.model_fields]
+    *parents, name = [part for part in _without_tag(location) if isinstance(part, str)]
     table = ".".join(parents)
     beside = [key for where, key in known if where == table]
     if near := difflib.get_close_matches(name, beside, n=1):
@@ -191,10 +228,16 @@ def _nearest_key(location: _Location) -> str | None:
     return next((f"{where}.{key}".lstrip(".") for where, key in known if key == name), None)
 
 
+def _is_meant(location: _Location, table: str, model: type[BaseModel]) -> bool:
+    """Of the kinds of annotator only the one that the file chose."""
+    if table != "annotator" or location[:1] != ("annotator",):
+        return True
+    return model is _annotators()[str(location[1])]
+
+
 def _tables() -> Iterator[tuple[str, type[BaseModel]]]:
     """Every table of the settings tree by its dotted name; the root is named ""."""
     yield "", Settings
     for name, field in Settings.model_fields.items():
-        for kind in (field.annotation, *get_args(field.annotation)):
-            if isinstance(kind, type) and issubclass(kind, BaseModel):
-                yield name, kind
+        for model in _models(field.annotation):
+            yield name, model

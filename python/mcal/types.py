@@ -21,7 +21,7 @@ Shape letters: N pool, C classes, D embedding, T thetas, R rounds, K chosen.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -40,12 +40,16 @@ __all__ = [
     "Event",
     "FloatArray",
     "IndexArray",
+    "Judgements",
+    "Picture",
+    "PicturePool",
     "Pool",
     "Progress",
     "Purpose",
     "ScoreKind",
     "Scores",
     "Source",
+    "TellsPeople",
     "TrainedModel",
     "derive_seed",
     "no_progress",
@@ -95,6 +99,17 @@ class Batch:
     indices: IndexArray  # (K,)
     item_names: tuple[str, ...]  # (K,) what a person can find the item by: a path, a row number
     classes: tuple[str, ...]  # (C,)
+    n_judgements: int = 1
+    """Different people who are to judge each item; all of them are paid."""
+
+
+@dataclass(frozen=True)
+class Judgements:
+    """What single people said about items, before it is made one label an item."""
+
+    indices: IndexArray  # (J,) an item once for each person who judged it
+    labels: IndexArray  # (J,) class numbers, or NO_LABEL
+    people: tuple[str, ...]  # (J,) who said it; different names are different people
 
 
 @dataclass(frozen=True)
@@ -103,13 +118,16 @@ class Answers:
 
     Labels that were collected before may be repeated or left out. ``complete`` says that no
     further label will come. ``problems`` are sentences for the user: duplicates, typos, unknown
-    classes.
+    classes. ``judgements``, all of the batch so far, come from annotators who know the people
+    behind the labels. ``wait_s`` says that answers are made without people: look again so soon.
     """
 
     indices: IndexArray  # (K,)
     labels: IndexArray  # (K,) class numbers, or NO_LABEL
     complete: bool
     problems: tuple[str, ...] = ()
+    judgements: Judgements | None = None
+    wait_s: float | None = None
 
 
 @runtime_checkable
@@ -128,6 +146,15 @@ class Annotator(Protocol):
 
     def collect(self, batch: Batch, ticket: str) -> Answers:
         """What has been labelled so far; never blocks for people."""
+        ...
+
+
+@runtime_checkable
+class TellsPeople(Protocol):
+    """An annotator that can say where people find their work."""
+
+    def to_do(self, missing: Mapping[str, int]) -> Sequence[str]:
+        """Lines for the user; ``missing`` labels by the id of each open batch, oldest first."""
         ...
 
 
@@ -153,6 +180,23 @@ class Pool(Protocol):
 
         ``read`` gives a blank item in their place.
         """
+        ...
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An image file as people's programs show it."""
+
+    data: bytes
+    media_type: str  # "image/png", "image/jpeg", ...
+
+
+@runtime_checkable
+class PicturePool(Protocol):
+    """A pool that has something better to show than what ``read`` gives: the file itself."""
+
+    def picture(self, index: int) -> Picture | None:
+        """The item as people should see it; None where it cannot be shown."""
         ...
 
 

@@ -5,11 +5,23 @@ import pytest
 
 from mcal.annotators import FilesAnnotator, OracleAnnotator, open_annotator
 from mcal.errors import AnnotatorError
-from mcal.settings import AnnotatorSettings
-from mcal.types import NO_LABEL, Batch, IndexArray, Purpose
+from mcal.pools import ArrayPool
+from mcal.settings import FilesSettings, OracleSettings
+from mcal.types import NO_LABEL, Batch, IndexArray, Picture, Pool, Purpose
 
 CLASSES = ("cat", "dog")
 BATCH = Batch("b", Purpose.TEST, 0, np.array([1, 0]), ("one", "zero"), CLASSES)
+
+
+def pool_of(n_pool: int, names: list[str] | None = None) -> Pool:
+    return ArrayPool(np.zeros((n_pool, 1, 1), np.uint8), CLASSES, names=names)
+
+
+POOL = pool_of(2, ["zero", "one"])
+
+
+def no_picture(index: int) -> Picture | None:
+    raise AssertionError("nobody may ask for a picture here")
 
 
 def no_truth() -> IndexArray:
@@ -17,14 +29,13 @@ def no_truth() -> IndexArray:
 
 
 def test_the_oracle_takes_the_truth_of_the_data_set(tmp_path: Path) -> None:
-    settings = AnnotatorSettings(kind="oracle")
+    settings = OracleSettings()
     oracle = open_annotator(
         settings,
         folder=tmp_path,
+        pool=POOL,
+        picture=no_picture,
         truth=lambda: np.array([1, 0]),
-        classes=CLASSES,
-        item_names=lambda: ["zero", "one"],
-        n_pool=2,
         seed=0,
     )
     assert isinstance(oracle, OracleAnnotator)
@@ -33,21 +44,20 @@ def test_the_oracle_takes_the_truth_of_the_data_set(tmp_path: Path) -> None:
 
 def test_the_oracle_takes_a_file_instead(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("label\ncat\ndog\n")
-    settings = AnnotatorSettings(kind="oracle", path=tmp_path / "t.csv")
+    settings = OracleSettings(path=tmp_path / "t.csv")
     oracle = open_annotator(
         settings,
         folder=tmp_path,
+        pool=POOL,
+        picture=no_picture,
         truth=no_truth,
-        classes=CLASSES,
-        item_names=lambda: ["zero", "one"],
-        n_pool=2,
         seed=0,
     )
     assert oracle.collect(BATCH, oracle.submit(BATCH)).labels.tolist() == [1, 0]
 
 
 def test_the_oracle_s_noise_follows_the_seed(tmp_path: Path) -> None:
-    settings = AnnotatorSettings(kind="oracle", noise_rate=0.5)
+    settings = OracleSettings(noise_rate=0.5)
     indices = np.arange(200)
     batch = Batch("b", Purpose.TEST, 0, indices, tuple(map(str, indices)), CLASSES)
     answers = []
@@ -55,10 +65,9 @@ def test_the_oracle_s_noise_follows_the_seed(tmp_path: Path) -> None:
         oracle = open_annotator(
             settings,
             folder=tmp_path,
+            pool=pool_of(200),
+            picture=no_picture,
             truth=lambda: indices % 2,
-            classes=CLASSES,
-            item_names=lambda: ["zero", "one"],
-            n_pool=200,
             seed=seed,
         )
         answers.append(oracle.collect(batch, oracle.submit(batch)).labels.tolist())
@@ -67,14 +76,13 @@ def test_the_oracle_s_noise_follows_the_seed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("path", [None, "elsewhere"])
 def test_files_lie_in_the_campaign_s_folder_or_where_told(tmp_path: Path, path: str | None) -> None:
-    settings = AnnotatorSettings(kind="files", path=tmp_path / path if path else None)
+    settings = FilesSettings(path=tmp_path / path if path else None)
     files = open_annotator(
         settings,
         folder=tmp_path,
+        pool=POOL,
+        picture=no_picture,
         truth=no_truth,
-        classes=CLASSES,
-        item_names=lambda: ["zero", "one"],
-        n_pool=2,
         seed=0,
     )
     assert isinstance(files, FilesAnnotator)
@@ -98,27 +106,25 @@ def test_a_truth_that_is_not_the_pool_s_is_refused_at_once(
 ) -> None:
     path = tmp_path / "t.npy"
     np.save(path, np.array(labels))
-    settings = AnnotatorSettings(kind="oracle", path=path if from_file else None)
+    settings = OracleSettings(path=path if from_file else None)
     with pytest.raises(AnnotatorError, match=words):
         open_annotator(
             settings,
             folder=tmp_path,
+            pool=pool_of(1_797),
+            picture=no_picture,
             truth=no_truth if from_file else lambda: np.array(labels),
-            classes=CLASSES,
-            item_names=lambda: ["zero", "one"],
-            n_pool=1_797,
             seed=0,
         )
 
 
 def test_items_without_a_class_are_part_of_a_truth(tmp_path: Path) -> None:
     oracle = open_annotator(
-        AnnotatorSettings(kind="oracle"),
+        OracleSettings(),
         folder=tmp_path,
+        pool=POOL,
+        picture=no_picture,
         truth=lambda: np.array([1, NO_LABEL]),
-        classes=CLASSES,
-        item_names=lambda: ["zero", "one"],
-        n_pool=2,
         seed=0,
     )
     assert oracle.collect(BATCH, oracle.submit(BATCH)).labels.tolist() == [NO_LABEL, 1]
@@ -126,14 +132,13 @@ def test_items_without_a_class_are_part_of_a_truth(tmp_path: Path) -> None:
 
 def test_the_oracle_s_file_may_name_the_items(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("item,label\none,cat\nzero,dog\n")
-    settings = AnnotatorSettings(kind="oracle", path=tmp_path / "t.csv")
+    settings = OracleSettings(path=tmp_path / "t.csv")
     oracle = open_annotator(
         settings,
         folder=tmp_path,
+        pool=POOL,
+        picture=no_picture,
         truth=no_truth,
-        classes=CLASSES,
-        item_names=lambda: ["zero", "one"],
-        n_pool=2,
         seed=0,
     )
     assert oracle.collect(BATCH, oracle.submit(BATCH)).labels.tolist() == [0, 1]

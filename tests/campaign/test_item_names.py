@@ -9,7 +9,7 @@ from mcal.campaign.item_names import item_names
 from mcal.campaign.truth import known_truth
 from mcal.errors import PoolError
 from mcal.pools import open_pool
-from mcal.settings import AnnotatorSettings, PoolSettings, Settings
+from mcal.settings import OracleSettings, PoolSettings, Settings
 from mcal.store import CampaignRecord
 
 CLASSES = ("ant", "bee")
@@ -35,7 +35,7 @@ def settings(tmp_path: Path) -> Settings:
     return Settings(
         classes=CLASSES,
         pool=PoolSettings(kind="embeddings", path=tmp_path / "x.npy"),
-        annotator=AnnotatorSettings(kind="oracle", path=tmp_path / "truth.npy"),
+        annotator=OracleSettings(path=tmp_path / "truth.npy"),
     )
 
 
@@ -67,7 +67,7 @@ def test_the_oracle_s_file_is_the_truth_unless_another_is_named(
 
 
 def test_the_truth_of_a_data_set_comes_with_it() -> None:
-    digits = Settings(pool=PoolSettings(kind="digits"), annotator=AnnotatorSettings(kind="oracle"))
+    digits = Settings(pool=PoolSettings(kind="digits"), annotator=OracleSettings())
     labels, matched_by = known_truth(record(digits))
     assert (len(labels), matched_by) == (1797, None)
 

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 import mcal.pools
 from mcal.cli import app, demo, drive, evaluate
 from mcal.errors import PoolError
-from mcal.settings import AnnotatorSettings, PoolSettings, Settings
+from mcal.settings import OracleSettings, PoolSettings, Settings
 from mcal.store import Store
 
 
@@ -60,8 +60,7 @@ def test_fashion_mnist_when_it_is_found(
     assert calls.pool.kind == "fashion-mnist"
     assert calls.folder == Path("mcal-demo/fashion-mnist-0")
     assert calls.evaluated == calls.folder
-    assert calls.settings.annotator is not None
-    assert calls.settings.annotator.kind == "oracle"
+    assert calls.settings.annotator == OracleSettings()
 
 
 def test_found_and_fetched_are_the_same_campaign(
@@ -114,9 +113,7 @@ def test_the_command_that_continues_is_whole(calls: Calls, tmp_path: Path) -> No
 def test_a_campaign_goes_on_with_the_data_set_that_it_began_with(
     monkeypatch: pytest.MonkeyPatch, calls: Calls, tmp_path: Path
 ) -> None:
-    begun = Settings(
-        pool=PoolSettings(kind="digits"), annotator=AnnotatorSettings(kind="oracle"), seed=4
-    )
+    begun = Settings(pool=PoolSettings(kind="digits"), annotator=OracleSettings(), seed=4)
     Store.create(
         tmp_path,
         settings_json=begun.model_dump_json(),

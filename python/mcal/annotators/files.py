@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -64,6 +65,16 @@ class FilesAnnotator:
         """Where people find the sheet of a batch, or one of its parts once it has been moved."""
         ordered = self._todo / f"{batch_id}.csv"
         return ordered if ordered.exists() else next(iter(self._files_of(batch_id)[0]), ordered)
+
+    def to_do(self, missing: Mapping[str, int]) -> list[str]:
+        """Which sheets wait."""
+        return [
+            "write a class into each row of",
+            *(
+                f"  {self.sheet(batch_id)}  (rows without a label: {n_missing:,})"
+                for batch_id, n_missing in missing.items()
+            ),
+        ]
 
     def submit(self, batch: Batch) -> str:
         """Write the sheet, unless this batch was ordered before; the ticket is the batch's id.

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 from mcal.errors import AnnotatorError
-from mcal.settings import AnnotatorSettings
-from mcal.types import NO_LABEL, Annotator, IndexArray
+from mcal.settings import AnnotatorSettings, FilesSettings, OracleSettings
+from mcal.types import NO_LABEL, Annotator, IndexArray, Picture, Pool
 
 from .files import FilesAnnotator
 from .label_file import read_label_file
@@ -18,10 +18,9 @@ def open_annotator(
     settings: AnnotatorSettings,
     *,
     folder: Path,
+    pool: Pool,
+    picture: Callable[[int], Picture | None],
     truth: Callable[[], IndexArray],
-    classes: Sequence[str],
-    item_names: Callable[[], Sequence[str]],
-    n_pool: int,
     seed: int,
 ) -> Annotator:
     """The annotator that ``settings`` describe, checked so far as that can be done without buying.
@@ -30,15 +29,13 @@ def open_annotator(
     ----------
     settings : AnnotatorSettings
     folder : Path
-        The campaign's own; ``labelling`` in it serves the files annotator that has no path.
+        The campaign's own; ``labelling`` in it is for annotators that keep something.
+    pool : Pool
+        The items: their names and classes.
+    picture : callable
+        Gives an item, by index, as people should see it; None where it cannot be shown.
     truth : callable
         Gives the true labels (N,) of the pool; called only for an oracle without a path.
-    classes : sequence of str
-        Names, (C,).
-    item_names : callable
-        Gives the names of all items, (N,); called only for an oracle's file that goes by them.
-    n_pool : int
-        N, to hold the oracle's labels against.
     seed : int
         Of the oracle's noise.
 
@@ -47,12 +44,24 @@ def open_annotator(
     AnnotatorError
         The oracle's file cannot be read, or the labels are not one class for each item.
     """
+    match settings:
+        case OracleSettings():
+            return _open_oracle(settings, pool, truth, seed)
+        case FilesSettings(path=path):
+            return FilesAnnotator(path.expanduser() if path else folder / "labelling")
+
+
+def _open_oracle(
+    settings: OracleSettings, pool: Pool, truth: Callable[[], IndexArray], seed: int
+) -> OracleAnnotator:
+    def names() -> list[str]:
+        return [pool.item_name(index) for index in range(pool.n_pool)]
+
     path = None if settings.path is None else settings.path.expanduser()
-    if settings.kind == "files":
-        return FilesAnnotator(path or folder / "labelling")
-    labels = truth() if path is None else read_label_file(path, classes, item_names).labels
-    _check_labels(labels, "the data set" if path is None else str(path), n_pool, len(classes))
-    return OracleAnnotator(labels, classes, settings.noise_rate, seed)
+    labels = truth() if path is None else read_label_file(path, pool.classes, names).labels
+    place = "the data set" if path is None else str(path)
+    _check_labels(labels, place, pool.n_pool, len(pool.classes))
+    return OracleAnnotator(labels, pool.classes, settings.noise_rate, seed)
 
 
 def _check_labels(labels: IndexArray, place: str, n_pool: int, n_classes: int) -> None:

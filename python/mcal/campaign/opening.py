@@ -9,7 +9,7 @@ from typing import Any
 
 from ..annotators import open_annotator
 from ..errors import SettingsError, StoreError
-from ..pools import open_pool, read_truth
+from ..pools import open_pool, picture_of, read_truth
 from ..settings import Settings
 from ..store import Store
 from ..types import Annotator, Pool, Progress, derive_seed, no_progress
@@ -30,10 +30,9 @@ def open_parts(
     annotator = open_annotator(
         annotator_settings,
         folder=folder,
+        pool=pool,
+        picture=lambda index: picture_of(pool, index),
         truth=lambda: read_truth(pool_settings, settings.classes),
-        classes=pool.classes,
-        item_names=lambda: [pool.item_name(index) for index in range(pool.n_pool)],
-        n_pool=pool.n_pool,
         seed=derive_seed(settings.seed, 0, "annotator"),
     )
     return pool, annotator

@@ -10,7 +10,7 @@ import numpy as np
 from mcal.annotators import read_label_file
 from mcal.errors import PoolError
 from mcal.pools import read_truth
-from mcal.settings import Settings
+from mcal.settings import OracleSettings, Settings
 from mcal.store import CampaignRecord, Store, summarise
 from mcal.types import IndexArray
 
@@ -42,7 +42,7 @@ def known_truth(
         Nobody knows the truth, or the file or data set cannot be read.
     """
     settings = Settings.model_validate_json(campaign.settings_json)
-    if file is None and settings.annotator is not None and settings.annotator.kind == "oracle":
+    if file is None and isinstance(settings.annotator, OracleSettings):
         file = settings.annotator.path
     if file is not None:
         return read_label_file(file, campaign.classes, partial(_all_names, campaign))

@@ -45,14 +45,14 @@ def demo(
     People are simulated: they give the true label. The same command continues after a stop or
     a kill.
     """
-    from mcal.settings import AnnotatorSettings, Settings
+    from mcal.settings import OracleSettings, Settings
 
     from .drive import drive
     from .evaluate import evaluate
 
     pool = None if dataset is not None or out is None else _begun(out)
     pool = pool or _choose(dataset, data_root)
-    settings = Settings(pool=pool, annotator=AnnotatorSettings(kind="oracle"), seed=seed)
+    settings = Settings(pool=pool, annotator=OracleSettings(), seed=seed)
     folder = Path("mcal-demo", f"{pool.kind}-{seed}") if out is None else out
     words = ["mcal", "demo", "--dataset", pool.kind, "--out", str(folder), "--seed", str(seed)]
     if data_root is not None:

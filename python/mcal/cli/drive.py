@@ -9,10 +9,10 @@ from pathlib import Path
 import typer
 from rich.console import Console
 
-from mcal.annotators import FilesAnnotator
 from mcal.campaign import Campaign
 from mcal.settings import Settings
 from mcal.store import Store, summarise
+from mcal.types import TellsPeople
 
 from .live import PlainView, open_view
 from .tables import broken_lines, continuing_line, print_lines, print_summary
@@ -70,15 +70,10 @@ def drive(settings: Settings, folder: Path, *, again: str, wait: bool = False) -
 
 def _what_to_do(campaign: Campaign) -> list[str]:
     annotator = campaign.annotator
-    if not isinstance(annotator, FilesAnnotator):
+    if not isinstance(annotator, TellsPeople):
         return ["People's turn: their labels have not all come in yet"]
-    return [
-        "People's turn: write a class into each row of",
-        *(
-            f"  {annotator.sheet(batch_id)}  (rows without a label: {n_missing:,})"
-            for batch_id, n_missing in campaign.missing.items()
-        ),
-    ]
+    first, *more = annotator.to_do(campaign.missing)
+    return [f"People's turn: {first}", *more]
 
 
 def _run(campaign: Campaign, view: PlainView, *, wait: bool) -> bool:

@@ -8,6 +8,7 @@ from .arrays import ArrayPool, EmbeddingPool, open_array
 from .fashion_mnist import find_fashion_mnist
 from .image_folder import ImageFolderPool
 from .open import open_pool, read_truth
+from .picture import picture_of
 
 __all__ = [
     "ArrayPool",
@@ -16,5 +17,6 @@ __all__ = [
     "find_fashion_mnist",
     "open_array",
     "open_pool",
+    "picture_of",
     "read_truth",
 ]

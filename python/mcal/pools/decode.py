@@ -83,7 +83,7 @@ def _load_rgb(image: Image.Image, least_side: int) -> Image.Image:
         raise Image.DecompressionBombError
     image.draft(None, (least_side, least_side))
     image.load()
-    return _to_rgb(image)
+    return to_rgb(image)
 
 
 def _orientation(image: Image.Image) -> int:
@@ -94,7 +94,8 @@ def _orientation(image: Image.Image) -> int:
         return 1
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
+def to_rgb(image: Image.Image) -> Image.Image:
+    """The image in RGB as ``decode_image`` describes: on white, and grey in 8 bits."""
     mode = image.mode
     if mode in ("RGBA", "LA", "PA") or ("transparency" in image.info and mode[0] != "I"):
         page = Image.new("RGBA", image.size, "white")

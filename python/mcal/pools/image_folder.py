@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mcal.errors import PoolError
-from mcal.types import IndexArray, Progress, no_progress
+from mcal.types import IndexArray, Picture, Progress, no_progress
 
 from .checks import checked_classes, checked_index, checked_indices
 from .fingerprint import files_fingerprint
@@ -131,6 +131,24 @@ class ImageFolderPool:
     def broken(self) -> dict[int, str]:
         """Files that cannot be decoded, with the reason."""
         return dict(self._broken)
+
+    def picture(self, index: int) -> Picture | None:
+        """The file itself, or a PNG of it where browsers do not know its format.
+
+        None for broken items; PoolError when a sound file cannot be read any more.
+        """
+        index = checked_index(index, self.n_pool)
+        if index in self._broken:
+            return None
+        from .encode import for_browsers
+
+        path = self._path(index)
+        try:
+            with open(path, "rb") as file:
+                return Picture(*for_browsers(file.read()))
+        except Exception as error:
+            reason = self._decode.unreadable_because(error, path)
+            raise PoolError(f"{path}: sound at opening, unreadable now: {reason}") from error
 
     def _path(self, index: int) -> str:
         return os.path.join(self._root, self._files[index])

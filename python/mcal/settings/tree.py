@@ -1,8 +1,4 @@
-"""What the user chooses about a campaign: one validated, frozen tree of values.
-
-The same tree is read from TOML by ``config.py``, built from keyword arguments by
-``Campaign.create`` and kept as JSON in the store.
-"""
+"""The whole tree, and its tables but the annotator's."""
 
 from __future__ import annotations
 
@@ -11,12 +7,13 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
-from .prices import LabelPrices, item_prices
+from ..prices import LabelPrices, item_prices
+from .annotator import AnnotatorSettings
+from .base import Dollars, Model, Share
 
 __all__ = [
-    "AnnotatorSettings",
     "CertificateSettings",
     "ClassifierSettings",
     "PlanSettings",
@@ -26,15 +23,8 @@ __all__ = [
     "Settings",
 ]
 
-Share = Annotated[float, Field(gt=0.0, lt=1.0)]
-Dollars = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
 
-
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class PoolSettings(_Model):
+class PoolSettings(Model):
     """Where the items come from."""
 
     kind: Literal[
@@ -58,24 +48,7 @@ class PoolSettings(_Model):
     random choice of the others."""
 
 
-class AnnotatorSettings(_Model):
-    """Who is asked."""
-
-    kind: Literal["oracle", "files"]
-    path: Path | None = None
-    """files: folder for the CSV files (default: in the campaign's own folder).
-    oracle: CSV or .npy file with the true labels (default: those of the data set)."""
-    noise_rate: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
-    """oracle: share of answers that are wrong."""
-
-    @model_validator(mode="after")
-    def _noise_is_the_oracle_s(self) -> Self:
-        if self.noise_rate and self.kind != "oracle":
-            raise ValueError("noise_rate: only for kind = 'oracle'")
-        return self
-
-
-class ClassifierSettings(_Model):
+class ClassifierSettings(Model):
     """A candidate: an architecture and the recipe that trains it."""
 
     architecture: str = "auto"
@@ -90,7 +63,7 @@ class ClassifierSettings(_Model):
 Price = Annotated[float, Field(ge=1e-9, allow_inf_nan=False)]
 
 
-class PriceTier(_Model):
+class PriceTier(Model):
     """What a judgement costs once so many have been bought."""
 
     model_config = ConfigDict(populate_by_name=True, serialize_by_alias=True)
@@ -100,7 +73,7 @@ class PriceTier(_Model):
     price: Price
 
 
-class PriceSettings(_Model):
+class PriceSettings(Model):
     """What things cost, in dollars, and how fast people are."""
 
     price_per_label: Price = 0.04
@@ -152,7 +125,7 @@ class PriceSettings(_Model):
         return self
 
 
-class PlanSettings(_Model):
+class PlanSettings(Model):
     """How the campaign decides; algorithm.md sections 2 to 4."""
 
     test_size: Annotated[int, Field(ge=1)] | None = None
@@ -179,7 +152,7 @@ class PlanSettings(_Model):
     plan, and where there is no audit for the machine labels too."""
 
 
-class CertificateSettings(_Model):
+class CertificateSettings(Model):
     """What is promised about the machine's labels; algorithm.md section 5."""
 
     kind: Literal["audit", "weighted", "none"] = "audit"
@@ -191,7 +164,7 @@ class CertificateSettings(_Model):
     """That the promise holds."""
 
 
-class Settings(_Model):
+class Settings(Model):
     """A campaign, whole."""
 
     target_error: Share = 0.05

@@ -1,0 +1,29 @@
+"""What the user chooses about a campaign: one validated, frozen tree of values.
+
+The same tree is read from TOML by ``config.py``, built from keyword arguments by
+``Campaign.create`` and kept as JSON in the store.
+"""
+
+from .annotator import AnnotatorSettings, FilesSettings, OracleSettings
+from .tree import (
+    CertificateSettings,
+    ClassifierSettings,
+    PlanSettings,
+    PoolSettings,
+    PriceSettings,
+    PriceTier,
+    Settings,
+)
+
+__all__ = [
+    "AnnotatorSettings",
+    "CertificateSettings",
+    "ClassifierSettings",
+    "FilesSettings",
+    "OracleSettings",
+    "PlanSettings",
+    "PoolSettings",
+    "PriceSettings",
+    "PriceTier",
+    "Settings",
+]
