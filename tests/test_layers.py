@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "python" / "mcal"
 
 VALUES = {"errors", "money", "prices", "types"}
-NUMBERS = {"certificate", "fitting", "planning", "profiles", "selection"}
+NUMBERS = {"certificate", "consensus", "fitting", "planning", "profiles", "selection"}
 JOINED = {"bootstrap"}  # numbers made of numbers: as pure
 EFFECTS = {"annotators", "classifiers", "pools", "store"}
 
@@ -29,8 +29,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "selection": VALUES | {"_core", "cuda"},
     **{room: VALUES | NUMBERS | {"_core"} for room in JOINED},
     **{room: VALUES | {"settings"} for room in EFFECTS},
+    "annotators": VALUES | {"settings", "consensus"},
     "pools": VALUES | {"settings", "_core"},  # how many threads to decode in
-    "store": VALUES | {"settings", "the package"},
+    "store": VALUES | {"settings", "consensus", "the package"},
     "testing": VALUES,
     "export": VALUES | {"store"},
     "campaign": VALUES | NUMBERS | JOINED | EFFECTS | {"settings", "cuda"},

@@ -90,6 +90,15 @@ class Source(StrEnum):
 
 
 @dataclass(frozen=True)
+class Judgements:
+    """What single people said about items, before it is made one label an item."""
+
+    indices: IndexArray  # (J,) an item once for each person who judged it
+    labels: IndexArray  # (J,) class numbers, or NO_LABEL
+    people: tuple[str, ...]  # (J,) who said it; different names are different people
+
+
+@dataclass(frozen=True)
 class Batch:
     """Items to be labelled by people. ``batch_id`` is the idempotency key of the purchase."""
 
@@ -101,15 +110,8 @@ class Batch:
     classes: tuple[str, ...]  # (C,)
     n_judgements: int = 1
     """Different people who are to judge each item; all of them are paid."""
-
-
-@dataclass(frozen=True)
-class Judgements:
-    """What single people said about items, before it is made one label an item."""
-
-    indices: IndexArray  # (J,) an item once for each person who judged it
-    labels: IndexArray  # (J,) class numbers, or NO_LABEL
-    people: tuple[str, ...]  # (J,) who said it; different names are different people
+    before: Judgements | None = None
+    """What was said about these items before: a person in it does not judge that item again."""
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import pytest
 
 from mcal.annotators import OracleAnnotator
 from mcal.testing import AnnotatorContract
-from mcal.types import NO_LABEL, Annotator, Batch, Purpose
+from mcal.types import NO_LABEL, Annotator, Batch, Judgements, Purpose
 
 CLASSES = ("a", "b", "c", "d")
 
@@ -22,6 +22,7 @@ def ask(oracle: OracleAnnotator, indices: npt.ArrayLike) -> npt.NDArray[np.int64
 
 class TestOracle(AnnotatorContract):
     answers_at_once = True
+    knows_people = True
 
     def make_annotator(self, world: Path) -> Annotator:
         return OracleAnnotator(self.truth, self.classes)
@@ -79,3 +80,33 @@ def test_refuses_items_and_classes_it_does_not_know() -> None:
         ask(oracle, [3])
     with pytest.raises(ValueError, match="expected classes"):
         oracle.submit(Batch("b", Purpose.TEST, 0, np.array([0]), ("0",), ("x", "y")))
+
+
+def judgements(oracle: OracleAnnotator, n: int, k: int, before: Judgements | None = None):
+    rows, names = np.arange(n), tuple(map(str, range(n)))
+    batch = Batch("b", Purpose.TRAIN, 0, rows, names, CLASSES, k, before)
+    said = oracle.collect(batch, oracle.submit(batch)).judgements
+    assert said is not None
+    return said
+
+
+def test_judges_err_independently_and_the_first_as_when_alone() -> None:
+    n, truth = 20_000, np.arange(20_000) % 4
+    said = judgements(OracleAnnotator(truth, CLASSES, 0.2, seed=5), n, 3)
+    assert said.people[:4] == ("oracle-1", "oracle-2", "oracle-3", "oracle-1")
+    labels = said.labels.reshape(n, 3)
+    assert np.array_equal(
+        labels[:, 0], ask(OracleAnnotator(truth, CLASSES, 0.2, seed=5), np.arange(n))
+    )
+    wrong = labels != truth[:, None]
+    for one, other in ((0, 1), (0, 2), (1, 2)):
+        both = (wrong[:, one] & wrong[:, other]).mean()
+        assert abs(both - 0.04) < 4 * np.sqrt(0.04 * 0.96 / n)
+
+
+def test_people_who_judged_before_are_passed_over() -> None:
+    oracle = OracleAnnotator(np.arange(50) % 4, CLASSES, 0.3, seed=1)
+    before = judgements(oracle, 50, 2)
+    third = judgements(oracle, 50, 1, before)
+    assert set(third.people) == {"oracle-3"}
+    assert np.array_equal(third.labels, judgements(oracle, 50, 3).labels.reshape(50, 3)[:, 2])

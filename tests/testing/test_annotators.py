@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from mcal.testing import AnnotatorContract
-from mcal.types import NO_LABEL, Annotator, Answers, Batch
+from mcal.types import NO_LABEL, Annotator, Answers, Batch, Judgements
 
 
 class Service:
@@ -64,6 +64,78 @@ class TestService(AnnotatorContract):
 
     def n_ordered(self, world: Path) -> int | None:
         return int(Service(world).state()["n_ordered"])
+
+
+class CrowdService(Service):
+    """A right annotator that knows the people: whoever labels is somebody."""
+
+    def label(self, batch: Batch, labels: Mapping[int, int]) -> None:
+        self.label_as(batch, "somebody", labels)
+
+    def label_as(self, batch: Batch, person: str, labels: Mapping[int, int]) -> None:
+        state = self.state()
+        said = state["labels"][batch.batch_id]
+        for index, label in labels.items():
+            by_person = said.setdefault(str(index), {})
+            if len(by_person) < batch.n_judgements:
+                by_person.setdefault(person, label)
+        self.keep(state)
+
+    def said(self, batch: Batch) -> list[tuple[int, int, str]]:
+        said = self.state()["labels"][batch.batch_id]
+        return [
+            (int(index), label, person)
+            for index, by_person in said.items()
+            for person, label in by_person.items()
+        ]
+
+    def collect(self, batch: Batch, ticket: str) -> Answers:
+        return answers_of(batch, *self.said(batch))
+
+
+def answers_of(batch: Batch, *said: tuple[int, int, str], n_enough: int | None = None) -> Answers:
+    """The first person's word, once enough people have spoken."""
+    indices, labels, people = zip(*said, strict=True) if said else ((), (), ())
+    told = {i: label for i, label, _ in reversed(said)}
+    enough = n_enough or batch.n_judgements
+    told = {i: label for i, label in told.items() if indices.count(i) >= enough}
+    return Answers(
+        np.array(list(told), np.int64),
+        np.array(list(told.values()), np.int64),
+        complete=len(told) == batch.indices.size,
+        judgements=Judgements(np.array(indices, np.int64), np.array(labels, np.int64), people),
+    )
+
+
+class TestCrowdService(TestService):
+    """The contract of an annotator that knows the people, as a user writes it down."""
+
+    annotator = CrowdService
+    knows_people = True
+
+    def answer_as(
+        self, world: Path, batch: Batch, ticket: str, person: str, labels: Mapping[int, int]
+    ) -> None:
+        self.annotator(world).label_as(batch, person, labels)
+
+
+class Robots(CrowdService):
+    """A right annotator that answers by itself."""
+
+    people = ("r2", "c3", "hal")
+
+    def said(self, batch: Batch) -> list[tuple[int, int, str]]:
+        truth = AnnotatorContract.truth
+        return [
+            (i, int(truth[i]), person)
+            for i in batch.indices.tolist()
+            for person in self.people[: batch.n_judgements]
+        ]
+
+
+class TestRobots(TestCrowdService):
+    annotator = Robots
+    answers_at_once = True
 
 
 class Nameless(Service):
@@ -183,6 +255,39 @@ class SaysItTwice(Service):
         return Answers(*twice, complete=answers.complete)
 
 
+class OneIsEnough(CrowdService):
+    def collect(self, batch: Batch, ticket: str) -> Answers:
+        return answers_of(batch, *self.said(batch), n_enough=1)
+
+
+class Anonymous(CrowdService):
+    def said(self, batch: Batch) -> list[tuple[int, int, str]]:
+        said = super().said(batch)
+        return [(i, label, f"nobody {n}") for n, (i, label, _) in enumerate(said)]
+
+
+class CountsAgain(CrowdService):
+    def label_as(self, batch: Batch, person: str, labels: Mapping[int, int]) -> None:
+        state = self.state()
+        said = state["labels"][batch.batch_id]
+        for index, label in labels.items():
+            by_person = said.setdefault(str(index), {})
+            by_person.setdefault(f"{person} {len(by_person)}", label)
+        self.keep(state)
+
+
+class TakesAll(CrowdService):
+    def label_as(self, batch: Batch, person: str, labels: Mapping[int, int]) -> None:
+        state = self.state()
+        for index, label in labels.items():
+            state["labels"][batch.batch_id].setdefault(str(index), {})[person] = label
+        self.keep(state)
+
+
+class OneRobot(Robots):
+    people = ("hal", "hal", "hal")
+
+
 WRONG = {
     Nameless: "has_a_name",
     OrdersTwice: "a_batch_is_ordered_once",
@@ -201,12 +306,19 @@ WRONG = {
     DropsRefusals: "no_class_may_fit",
     ShortNumbers: "labels_reach_their_items",
     SaysItTwice: "labels_reach_their_items",
+    OneIsEnough: "an_item_waits_for_all_its_judgements",
+    Anonymous: "every_judgement_names_its_person",
+    CountsAgain: "a_person_counts_once",
+    TakesAll: "no_more_judgements_than_ordered",
+    OneRobot: "different_people_judge_each_item",
 }
 
 
 @pytest.mark.parametrize(("wrong", "test"), WRONG.items())
 def test_the_contract_finds_what_is_wrong(tmp_path: Path, wrong: type[Service], test: str) -> None:
-    contract = type("Contract", (TestService,), {"annotator": wrong})()
+    suites = {Robots: TestRobots, CrowdService: TestCrowdService, Service: TestService}
+    suite = next(suite for right, suite in suites.items() if issubclass(wrong, right))
+    contract = type("Contract", (suite,), {"annotator": wrong})()
     with pytest.raises(AssertionError):
         getattr(contract, f"test_{test}")(tmp_path)
 

@@ -79,6 +79,7 @@ class Recording:
             indices,
             tuple(self.pool.item_name(int(i)) for i in indices),
             self.pool.classes,
+            self.settings.prices.judgements_per_item,
         )
 
     def details(self, decision: Decision, **more: Any) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 
@@ -65,9 +66,26 @@ class Steps(Budgeted):
         return True
 
     def collect(self) -> bool:
+        """Take in labels; again and again while they are made without people."""
         if self.annotator is None:
             return False
+        told = 0
+        while True:
+            n_new, wait_s = self._collect_once(self.annotator)
+            told += n_new
+            still_open = self.first_open()
+            if still_open is None:
+                self.say("ask", f"{told:,} labels came in")
+                return True
+            self.say("wait", f"waiting for labels of batch {still_open.batch_id}")
+            if wait_s is None:
+                return False
+            time.sleep(wait_s)
+
+    def _collect_once(self, annotator: Annotator) -> tuple[int, float | None]:
+        """How many labels were new, and when to look again, if that needs no people."""
         problems: list[str] = []
+        waits_s: list[float] = []
         told = 0
         for record in self.store.batches():
             if record.status is BatchStatus.CLOSED:
@@ -75,9 +93,9 @@ class Steps(Budgeted):
             batch = self.batch(record)
             ticket = record.ticket
             if ticket is None:
-                ticket = self.annotator.submit(batch)
+                ticket = annotator.submit(batch)
                 self.store.submit_batch(batch.batch_id, ticket)
-            answers = self.annotator.collect(batch, ticket)
+            answers = annotator.collect(batch, ticket)
             problems += answers.problems
             agreeing = self.facts.agrees(record.purpose, answers)
             problems += [
@@ -89,16 +107,13 @@ class Steps(Budgeted):
             )
             if answers.complete and self.facts.n_missing(batch.batch_id):
                 raise AnnotatorError(
-                    f"batch {batch.batch_id}: {self.annotator.name} says that it is complete, "
+                    f"batch {batch.batch_id}: {annotator.name} says that it is complete, "
                     f"but {self.facts.n_missing(batch.batch_id):,} labels are missing"
                 )
+            if answers.wait_s is not None and not answers.complete:
+                waits_s.append(answers.wait_s)
         self.problems = tuple(problems)
-        still_open = self.first_open()
-        if still_open is not None:
-            self.say("wait", f"waiting for labels of batch {still_open.batch_id}")
-            return False
-        self.say("ask", f"{told:,} labels came in")
-        return True
+        return told, min(waits_s, default=None)
 
     def train(self) -> bool:
         """Train and score the next candidate, and record what follows from it, in one piece."""

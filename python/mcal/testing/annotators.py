@@ -27,6 +27,9 @@ class AnnotatorContract:
     """True when labels are there without anybody being asked: ``answer`` is then never called."""
     can_refuse = True
     """False when people have no way to say that no class fits."""
+    knows_people = False
+    """True when several people may judge an item, and ``Answers.judgements`` tells who said what:
+    ``answer_as`` is then called, unless labels are there at once."""
 
     def make_annotator(self, world: Path) -> Annotator:
         """An annotator in ``world``; called again it stands for another process."""
@@ -34,6 +37,12 @@ class AnnotatorContract:
 
     def answer(self, world: Path, batch: Batch, ticket: str, labels: Mapping[int, int]) -> None:
         """Do as people do: give these labels (index -> class number or NO_LABEL)."""
+        raise NotImplementedError
+
+    def answer_as(
+        self, world: Path, batch: Batch, ticket: str, person: str, labels: Mapping[int, int]
+    ) -> None:
+        """Do as ``person`` does: give these labels, where the annotator lets this person."""
         raise NotImplementedError
 
     def n_ordered(self, world: Path) -> int | None:
@@ -156,6 +165,79 @@ class AnnotatorContract:
         assert self._as_dict(answers) == {4: NO_LABEL, 5: 1}
         assert answers.complete
 
+    def test_an_item_waits_for_all_its_judgements(self, tmp_path: Path) -> None:
+        self._skip_unless_people_answer()
+        batch = self._batch("b-1", [5, 2, 9], n_judgements=2)
+        annotator = self.make_annotator(tmp_path)
+        ticket = annotator.submit(batch)
+        self.answer_as(tmp_path, batch, ticket, "anna", self._true(batch))
+        answers = self._collect(annotator, batch, ticket)
+        assert answers.indices.size == 0
+        assert not answers.complete
+        self.answer_as(tmp_path, batch, ticket, "bert", self._true(batch) | {2: 0})
+        answers = self._collect(self.make_annotator(tmp_path), batch, ticket)
+        assert answers.complete
+        labels, agreed = self._as_dict(answers), self._true(batch)
+        assert {5: labels[5], 9: labels[9]} == {5: agreed[5], 9: agreed[9]}
+        assert labels[2] in (agreed[2], 0)
+
+    def test_every_judgement_names_its_person(self, tmp_path: Path) -> None:
+        self._skip_unless_people_answer()
+        batch = self._batch("b-1", [4, 5, 3], n_judgements=2)
+        annotator = self.make_annotator(tmp_path)
+        ticket = annotator.submit(batch)
+        anna, bert = {3: 2, 4: 0, 5: 1}, {3: 2, 4: 1, 5: 1}
+        self.answer_as(tmp_path, batch, ticket, "anna", anna)
+        assert set(self._judgements(annotator, batch, ticket).values()) == {*anna.items()}
+        self.answer_as(tmp_path, batch, ticket, "bert", bert)
+        for process in (annotator, self.make_annotator(tmp_path)):
+            found = self._judgements(process, batch, ticket)
+            people = {person for person, _ in found}
+            assert len(people) == 2
+            assert {frozenset(v for (p, _), v in found.items() if p == q) for q in people} == {
+                frozenset(anna.items()),
+                frozenset(bert.items()),
+            }
+
+    def test_a_person_counts_once(self, tmp_path: Path) -> None:
+        self._skip_unless_people_answer()
+        batch = self._batch("b-1", [7], n_judgements=2)
+        annotator = self.make_annotator(tmp_path)
+        ticket = annotator.submit(batch)
+        for _ in range(2):
+            self.answer_as(tmp_path, batch, ticket, "anna", {7: 1})
+            answers = self._collect(annotator, batch, ticket)
+            assert not answers.complete
+            assert len(self._judgements(annotator, batch, ticket)) == 1
+
+    def test_no_more_judgements_than_ordered(self, tmp_path: Path) -> None:
+        self._skip_unless_people_answer()
+        batch = self._batch("b-1", [7], n_judgements=2)
+        annotator = self.make_annotator(tmp_path)
+        ticket = annotator.submit(batch)
+        for person in ("anna", "bert", "cleo"):
+            self.answer_as(tmp_path, batch, ticket, person, {7: 1})
+        assert len(self._judgements(annotator, batch, ticket)) == 2
+        answers = self._collect(annotator, batch, ticket)
+        assert self._as_dict(answers) == {7: 1}
+        assert answers.complete
+
+    def test_different_people_judge_each_item(self, tmp_path: Path) -> None:
+        if not (self.knows_people and self.answers_at_once):
+            pytest.skip("asks people, or does not know them")
+        batch = self._batch("b-1", [7, 3, 12], n_judgements=3)
+        annotator = self.make_annotator(tmp_path)
+        ticket = annotator.submit(batch)
+        found = self._judgements(annotator, batch, ticket)
+        assert len(found) == 9
+        assert set(found.values()) == {*self._true(batch).items()}
+        assert self._collect(annotator, batch, ticket).complete
+
+    def _skip_unless_people_answer(self) -> None:
+        if not self.knows_people:
+            pytest.skip("does not know the people")
+        self._skip_if_at_once()
+
     def _skip_if_at_once(self) -> None:
         if self.answers_at_once:
             pytest.skip("answers at once")
@@ -165,7 +247,11 @@ class AnnotatorContract:
             self.answer(world, batch, ticket, labels)
 
     def _batch(
-        self, batch_id: str, indices: npt.ArrayLike, names: tuple[str, ...] | None = None
+        self,
+        batch_id: str,
+        indices: npt.ArrayLike,
+        names: tuple[str, ...] | None = None,
+        n_judgements: int = 1,
     ) -> Batch:
         rows = np.array(indices, np.int64)
         return Batch(
@@ -175,6 +261,7 @@ class AnnotatorContract:
             indices=rows,
             item_names=names or tuple(f"item {index}" for index in rows),
             classes=self.classes,
+            n_judgements=n_judgements,
         )
 
     def _true(self, batch: Batch) -> dict[int, int]:
@@ -190,7 +277,29 @@ class AnnotatorContract:
         assert ((answers.labels >= NO_LABEL) & (answers.labels < len(self.classes))).all()
         assert not answers.complete or answers.indices.size == batch.indices.size
         assert all(isinstance(problem, str) and problem for problem in answers.problems)
+        assert answers.wait_s is None or answers.wait_s >= 0.0
+        if (said := answers.judgements) is not None:
+            assert said.indices.dtype == said.labels.dtype == np.int64
+            assert said.indices.shape == said.labels.shape == (len(said.people),)
+            assert np.isin(said.indices, batch.indices).all()
+            assert ((said.labels >= NO_LABEL) & (said.labels < len(self.classes))).all()
         return answers
+
+    def _judgements(
+        self, annotator: Annotator, batch: Batch, ticket: str
+    ) -> dict[tuple[str, int], tuple[int, int]]:
+        """Who said what: (index, label) by (person, index)."""
+        said = self._collect(annotator, batch, ticket).judgements
+        assert said is not None, "expected Answers.judgements of an annotator that knows the people"
+        found: dict[tuple[str, int], tuple[int, int]] = {}
+        for index, label, person in zip(
+            said.indices.tolist(), said.labels.tolist(), said.people, strict=True
+        ):
+            assert isinstance(person, str)
+            assert person
+            assert (person, index) not in found, "a judgement comes twice"
+            found[person, index] = index, label
+        return found
 
     @staticmethod
     def _as_dict(answers: Answers) -> dict[int, int]:
