@@ -23,6 +23,8 @@ _WHERE = {
     "PoolSettings": "mcal.settings",
     "OracleSettings": "mcal.settings",
     "FilesSettings": "mcal.settings",
+    "CallableSettings": "mcal.settings",
+    "FunctionAnnotator": "mcal.annotators.function",
     "CertificateSettings": "mcal.settings",
     "ClassifierSettings": "mcal.settings",
     "DeviceError": "mcal.errors",
@@ -89,6 +91,7 @@ __all__ = [
     "NO_LABEL",
     "ArrayPool",
     "AuditPlan",
+    "CallableSettings",
     "Campaign",
     "CampaignResult",
     "CampaignSummary",
@@ -103,6 +106,7 @@ __all__ = [
     "FilesAnnotator",
     "FilesSettings",
     "FitStatus",
+    "FunctionAnnotator",
     "ImageFolderPool",
     "KCenter",
     "McalError",
@@ -167,6 +171,7 @@ if TYPE_CHECKING:
         thread_count,
     )
     from .annotators import FilesAnnotator, OracleAnnotator
+    from .annotators.function import FunctionAnnotator
     from .bootstrap import (
         CurveReplicas,
         MeasuredRound,
@@ -201,6 +206,7 @@ if TYPE_CHECKING:
     from .selection.smallest_k import largest_k, smallest_k
     from .selection.uncertainty import Uncertainty, entropy, least_confidence, margin, uncertainty
     from .settings import (
+        CallableSettings,
         CertificateSettings,
         ClassifierSettings,
         FilesSettings,

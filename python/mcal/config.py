@@ -93,6 +93,8 @@ def _anchor_paths(document: dict[str, Any], folder: Path) -> None:
         table = document.get(name)
         if isinstance(table, dict) and isinstance(table.get("path"), str):
             table["path"] = str(folder / Path(table["path"]).expanduser())
+        elif isinstance(table, dict) and table.get("kind") == "callable":
+            table.setdefault("path", str(folder))
 
 
 def _unmet_needs(document: Mapping[str, Any]) -> Iterator[str]:
@@ -161,6 +163,8 @@ def _explain(details: Mapping[str, Any]) -> str:
         return f"{key}: expected a list of tables, [[{key}]], found one table"
     if kind in _EXPECTED:
         return f"{key}: expected {_EXPECTED[kind]}, found {_shown(found)}"
+    if kind == "string_pattern_mismatch":
+        return f'{key}: expected "package.module:name", found {_shown(found)}'
     for bound, words in _BOUNDS.items():
         if bound in context:
             return f"{key}: expected a number {words} {context[bound]}, found {_shown(found)}"

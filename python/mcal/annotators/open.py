@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mcal.errors import AnnotatorError
-from mcal.settings import AnnotatorSettings, FilesSettings, OracleSettings
+from mcal.settings import AnnotatorSettings, CallableSettings, FilesSettings, OracleSettings
 from mcal.types import NO_LABEL, Annotator, IndexArray, Picture, Pool
 
 from .files import FilesAnnotator
@@ -42,13 +42,27 @@ def open_annotator(
     Raises
     ------
     AnnotatorError
-        The oracle's file cannot be read, or the labels are not one class for each item.
+        The oracle's file cannot be read, or the labels are not one class for each item; the
+        function cannot be imported.
     """
     match settings:
         case OracleSettings():
             return _open_oracle(settings, pool, truth, seed)
         case FilesSettings(path=path):
             return FilesAnnotator(path.expanduser() if path else folder / "labelling")
+        case CallableSettings(path=path):
+            from .function import FunctionAnnotator, import_function
+
+            return FunctionAnnotator(
+                import_function(settings.function, path.expanduser() if path else None),
+                folder / "labelling" / "answers.sqlite",
+                picture=picture,
+                pass_as=settings.pass_as,
+                calls_per_s=settings.calls_per_s,
+                concurrency=settings.concurrency,
+                timeout_s=settings.timeout_s,
+                attempts=settings.attempts,
+            )
 
 
 def _open_oracle(

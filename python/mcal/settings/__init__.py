@@ -4,7 +4,7 @@ The same tree is read from TOML by ``config.py``, built from keyword arguments b
 ``Campaign.create`` and kept as JSON in the store.
 """
 
-from .annotator import AnnotatorSettings, FilesSettings, OracleSettings
+from .annotator import AnnotatorSettings, CallableSettings, FilesSettings, OracleSettings
 from .tree import (
     CertificateSettings,
     ClassifierSettings,
@@ -17,6 +17,7 @@ from .tree import (
 
 __all__ = [
     "AnnotatorSettings",
+    "CallableSettings",
     "CertificateSettings",
     "ClassifierSettings",
     "FilesSettings",

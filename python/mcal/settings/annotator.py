@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 
 from .base import Model
 
-__all__ = ["AnnotatorSettings", "FilesSettings", "OracleSettings"]
+__all__ = ["AnnotatorSettings", "CallableSettings", "FilesSettings", "OracleSettings"]
 
 
 class OracleSettings(Model):
@@ -41,5 +41,28 @@ class FilesSettings(Model):
         return values
 
 
-AnnotatorSettings = Annotated[OracleSettings | FilesSettings, Field(discriminator="kind")]
+class CallableSettings(Model):
+    """A Python function that is called for each item."""
+
+    kind: Literal["callable"] = "callable"
+    function: Annotated[str, Field(pattern=r"^\w+(\.\w+)*:\w+(\.\w+)*$")]
+    """"package.module:name"; also a coroutine function."""
+    path: Path | None = None
+    """Folder to import it from, besides the places that Python searches (default: that of the
+    settings file)."""
+    pass_as: Literal["item", "picture", "name"] = "item"
+    """What it is called with: ``mcal.annotators.Item``, the picture, or the item's name."""
+    calls_per_s: Annotated[float, Field(gt=0.0, allow_inf_nan=False)] | None = None
+    """At most so many calls in a second."""
+    concurrency: Annotated[int, Field(ge=1, le=1000)] = 4
+    """Calls at once."""
+    timeout_s: Annotated[float, Field(gt=0.0, allow_inf_nan=False)] = 60.0
+    """For each try of a call."""
+    attempts: Annotated[int, Field(ge=1)] = 6
+    """Tries where a call timed out, lost its connection, or says that it may be tried again."""
+
+
+AnnotatorSettings = Annotated[
+    OracleSettings | FilesSettings | CallableSettings, Field(discriminator="kind")
+]
 """Any of them; ``kind`` says which."""
