@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "python" / "mcal"
 
-VALUES = {"errors", "money", "prices", "types"}
+VALUES = {"errors", "money", "prices", "shares", "types"}
 NUMBERS = {"certificate", "consensus", "fitting", "planning", "profiles", "selection"}
 JOINED = {"bootstrap"}  # numbers made of numbers: as pure
 EFFECTS = {"annotators", "classifiers", "pools", "store"}
@@ -21,6 +21,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "types": set(),
     "errors": set(),
     "money": set(),
+    "shares": set(),
     "prices": {"money"},
     "settings": {"prices"},
     "config": VALUES | {"settings"},

@@ -13,7 +13,8 @@ import pytest
 from blobs import Blobs, NearestMean, NearestMeanModel, SlowAnnotator, make_blobs
 from mcal.campaign import Campaign, CampaignResult
 from mcal.campaign.moves import Move
-from mcal.errors import BudgetError
+from mcal.campaign.opening import check_same_settings
+from mcal.errors import BudgetError, StoreError
 from mcal.settings import CertificateSettings, PlanSettings, PriceSettings, PriceTier, Settings
 from mcal.store import Store, summarise
 from mcal.types import IndexArray, Pool, Progress, no_progress
@@ -161,6 +162,19 @@ def test_the_least_budget_is_named_and_works(tmp_path: Path, easy: Blobs) -> Non
     assert result.summary.n_audit > 0
 
 
+def test_the_least_budget_pays_for_seconds_too(tmp_path: Path, clock: Clock) -> None:
+    world, parts = make_blobs(4000, 2.5), {"classifiers": [Working(clock, n_fixed=400)]}
+    prices = {"gpu_usd_per_hour": 3.0, "fixed_cost_per_training": 0.0}
+    with pytest.raises(ValueError, match="expected at least") as refused:
+        create(tmp_path / "run", world, budget(1.0, **prices), **parts)
+    least_usd = float(str(refused.value).split("$")[1].split()[0])
+    with create(tmp_path / "run", world, budget(least_usd, **prices), **parts) as campaign:
+        result = campaign.run()
+    assert result is not None
+    assert result.summary.total_cost_usd <= least_usd
+    assert result.summary.n_audit > 0
+
+
 @pytest.mark.parametrize("budget_usd", [160.0, 1000.0])
 def test_people_alone_where_the_budget_pays_them(
     tmp_path: Path, easy: Blobs, budget_usd: float
@@ -230,10 +244,16 @@ class Working(NearestMean):
     """Takes a second per training item, and from some training on many times that."""
 
     def __init__(
-        self, clock: Clock, *, slow_from: int = 99, slowness: float = 50.0, epochs: int = 100
+        self,
+        clock: Clock,
+        *,
+        slow_from: int = 99,
+        slowness: float = 50.0,
+        epochs: int = 100,
+        n_fixed: int = 0,
     ) -> None:
         super().__init__()
-        self.epochs = epochs
+        self.epochs, self.n_fixed = epochs, n_fixed
         self.clock, self.slow_from, self.slowness = clock, slow_from, slowness
 
     def train(
@@ -247,7 +267,8 @@ class Working(NearestMean):
     ) -> NearestMeanModel:
         is_slow = len(self.trainings) >= self.slow_from
         for epoch in range(1, self.epochs + 1):
-            self.clock.now += indices.size / self.epochs * (self.slowness if is_slow else 1.0)
+            n_seconds = (self.n_fixed + indices.size) * (self.slowness if is_slow else 1.0)
+            self.clock.now += n_seconds / self.epochs
             progress(epoch / self.epochs, "trains")
         return super().train(pool, indices, labels, seed=seed)
 
@@ -287,6 +308,72 @@ def test_a_first_training_beyond_the_budget_is_told(tmp_path: Path, clock: Clock
             with pytest.raises(BudgetError, match="for the first time"):
                 campaign.run()
         assert 20.0 < campaign.summary().total_cost_usd <= 24.0
+
+
+def test_a_stuck_campaign_says_so_and_a_larger_budget_frees_it(
+    tmp_path: Path, clock: Clock
+) -> None:
+    world, folder = make_blobs(4000, 2.5), tmp_path / "run"
+    settings = budget(24.0, gpu_usd_per_hour=30.0)
+    slow = [Working(clock, slow_from=0, slowness=1000.0)]
+    with create(folder, world, settings, classifiers=slow) as campaign:
+        for _ in range(4):
+            with pytest.raises(BudgetError, match=r"go on with budget_usd = \d+\.\d\d") as stuck:
+                campaign.run()
+        summary = campaign.summary()
+    assert (summary.phase, summary.stop_reason) == ("stuck", str(stuck.value))
+    with Store.open(folder, read_only=True) as store:
+        reasons = [act.reason for act in store.actions() if act.name == "stuck"]
+    assert 0 < len(set(reasons)) == len(reasons) < 4, "each is recorded once"
+    enough_usd = float(str(stuck.value).split("budget_usd = ")[1].split()[0])
+    parts = {"annotator": world.oracle(), "pool": world.pool, "classifiers": [Working(clock)]}
+    for bad_usd in (20.0, float("inf")):
+        with pytest.raises(StoreError, match=r"budget_usd: expected 24\.0 or more"):
+            Campaign.open(folder, budget_usd=bad_usd, **parts)
+    with Campaign.open(folder, budget_usd=enough_usd, **parts) as campaign:
+        assert campaign.summary().phase != "stuck"
+        assert campaign.summary().budget_usd == campaign.settings.budget_usd == enough_usd
+        result = campaign.run()
+    assert result is not None
+    assert 24.0 < result.summary.total_cost_usd <= enough_usd
+    with Campaign.open(folder, **parts) as campaign:
+        assert campaign.settings.budget_usd == enough_usd
+    with pytest.raises(StoreError, match="ended its buying"):
+        Campaign.open(folder, budget_usd=100.0, **parts)
+
+
+def test_a_budget_may_rise_in_the_settings_and_nothing_else(tmp_path: Path, easy: Blobs) -> None:
+    create(tmp_path / "run", easy, budget(24.0)).close()
+    check_same_settings(budget(30.0), tmp_path / "run")
+    with pytest.raises(StoreError, match=r"budget_usd was 24\.0, now 20\.0"):
+        check_same_settings(budget(20.0), tmp_path / "run")
+    with pytest.raises(StoreError, match="seed was 0, now 1"):
+        check_same_settings(budget(30.0).model_copy(update={"seed": 1}), tmp_path / "run")
+    create(tmp_path / "free", easy, Settings()).close()
+    with pytest.raises(StoreError, match="budget_usd was null"):
+        check_same_settings(Settings(budget_usd=24.0), tmp_path / "free")
+
+
+@pytest.mark.parametrize("kind", ["audit", "none"])
+def test_no_prediction_is_above_the_budget_nor_names_what_is_not_there(
+    tmp_path: Path, clock: Clock, kind: Any
+) -> None:
+    world, said = make_blobs(4000, 2.5), []
+    settings = budget(24.0, gpu_usd_per_hour=30.0).model_copy(
+        update={"certificate": CertificateSettings(kind=kind)}
+    )
+    with create(tmp_path / "run", world, settings, classifiers=[Working(clock)]) as campaign:
+        result = campaign.run(said.append)
+    assert result is not None
+    plans = [event for event in said if event.phase == "plan"]
+    assert plans
+    for event in plans:
+        assert float(event.words.split("$")[1].split()[0]) <= 24.0
+        assert event.facts["predicted_usd"] <= 24.0
+    assert said[-1].facts["predicted_usd"] == result.summary.total_cost_usd
+    with Store.open(tmp_path / "run", read_only=True) as store:
+        reasons = [act.reason for act in store.actions()]
+    assert any("audit" in reason for reason in reasons) == (kind == "audit")
 
 
 def test_trainings_repeated_after_kills_never_overspend(tmp_path: Path, clock: Clock) -> None:

@@ -76,13 +76,13 @@ def test_the_least_budget_is_the_least_that_pays_for_the_start_and_an_end(fee: f
         assert n_labels is not None
         return 40 + n_labels // 5
 
-    given = settings(1.0, fee, fixed_cost_per_training=0.5)
+    given = settings(1.0, fee, fixed_cost_per_training=0.2)
     least_usd = least_budget_usd(n_first, n_pool=2000, n_broken=3, n_candidates=2, settings=given)
 
     def is_paid(usd: float) -> bool:
         asked = given.model_copy(update={"budget_usd": usd})
         n_people = n_first(asked) + LEAST_AUDIT + 3
-        return cents(1.0) + cents(0.04) * n_people + cents(fee) * (2000 - n_people) <= cents(usd)
+        return cents(1.4) + cents(0.04) * n_people + cents(fee) * (2000 - n_people) <= cents(usd)
 
     assert is_paid(least_usd)
     assert not is_paid(least_usd - 0.04)

@@ -13,6 +13,7 @@ from rich.console import Console
 from typer.testing import CliRunner, Result
 
 from mcal.cli import app, drive, tables
+from mcal.shares import percent_at_least, percent_at_most
 from mcal.store import ClassInterval, ClassIntervals
 
 N_POOL, CLASSES = 400, ("ant", "bee", "cow")
@@ -90,7 +91,8 @@ def test_each_class_has_its_line(finished: Path) -> None:
     for told in (mcal("status", finished).stdout, mcal("evaluate", finished).stdout):
         assert "all intervals hold at once with 95% confidence, each by itself with 98" in told
         for row in rows:
-            interval = f"{tables.percent(row['low'])} and {tables.percent(row['high'])}"
+            low, high = percent_at_least(row["low"]), percent_at_most(row["high"])
+            interval = f"{low} and {high}"
             assert re.search(rf"{row['name']} .* {row['n_machine']} .* {interval}", told)
 
 
@@ -113,6 +115,8 @@ def test_status_in_words_shows_the_bill(finished: Path) -> None:
     told = mcal("status", finished).stdout
     for words in ("people's labels", "people alone", "$16.00", "saving", "target error     5.00%"):
         assert words in told
+    assert "(errors among machine labels / all items); met" in told
+    assert "(errors among machine labels / all items); met" in told
     assert "certified error  at most " in told
     assert "(certified with 95% confidence; point estimate " in told
 
@@ -192,6 +196,7 @@ def test_without_a_certificate_no_promise_is_told(blobs: Path, tmp_path: Path) -
     oracle = f'kind = "oracle"\npath = "{blobs / "truth.npy"}"\n[certificate]\nkind = "none"'
     told = mcal("run", write_config(tmp_path, blobs, oracle)).stdout
     assert "point estimate, not certified" in told
+    assert "(errors among machine labels / all items); not certified" in told
     assert "people: audit" not in told
     folder = tmp_path / "blobs-campaign"
     assert "promise" not in mcal("evaluate", folder).stdout

@@ -74,8 +74,10 @@ def test_money_words_say_what_is_known() -> None:
     assert money_words({"predicted_usd": None, "certified_error": None}) == ""
     between = {"predicted_usd": 523.0, "predicted_interval_usd": (480.0, 610.0)}
     assert money_words(between) == "$523.00 predicted in all (90 %: $480.00 to $610.00)"
-    told = money_words({"spent_usd": 48.0, "certified_error": 0.0377})
-    assert told == "$48.00 spent, error certified at most 3.77%"
+    told = money_words({"spent_usd": 48.0, "certified_error": 0.0377001})
+    assert told == "$48.00 spent, error certified at most 3.78%"
+    known = {"predicted_usd": 523.0, "predicted_interval_usd": (523.0, 523.0)}
+    assert money_words(known) == "$523.00 predicted in all"
 
 
 def test_progress_before_the_run_is_taken_in() -> None:

@@ -26,6 +26,7 @@ from ..certificate import (
 )
 from ..profiles import Profile
 from ..settings import Settings
+from ..shares import percent_at_most
 from ..store import LabelTable, Ranking
 from ..types import FloatArray, IndexArray
 from .label_cost import that_pay
@@ -279,5 +280,6 @@ def explain(certificate: Certificate) -> str:
     found = f"the audit found {c.n_wrong:,} of {c.n_audit:,} labels wrong" if c.n_audit else ""
     if not c.n_machine:
         return f"{found or 'nothing was audited'}: no label of the machine can be promised"
-    promise = f"at most {c.certified_error:.2%} wrong with {100.0 * c.confidence:.10g}% confidence"
+    sure = f"with {100.0 * c.confidence:.10g}% confidence"
+    promise = f"at most {percent_at_most(c.certified_error)} wrong {sure}"
     return f"{found or 'without an audit'}: {c.n_machine:,} machine labels, {promise}"

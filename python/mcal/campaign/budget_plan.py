@@ -205,7 +205,8 @@ def decide_within(
         return end(
             Verdict.MACHINE_LABEL,
             f"the ${max(0.0, purse.left_usd):,.2f} left of the budget do not pay for another "
-            f"{batch_min:,} labels, a training and the audit; {stop}",
+            f"{batch_min:,} labels{', a' if settings.is_audited else ' and a'} training"
+            f"{' and the audit' if settings.is_audited else ''}; {stop}",
         )
     if rounds < 2:
         return buy(max(batch_min, min(n_train, n_most // 2)), "one training is no curve")

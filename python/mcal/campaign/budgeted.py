@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -27,7 +28,7 @@ from .budget_plan import (
 from .decide import Decision, Verdict, smallest_batch
 from .endings import Endings
 from .moves import round_of
-from .purse import Purse, least_audit
+from .purse import Purse, first_training_usd, least_audit
 from .training import Trained
 
 __all__ = ["Budgeted"]
@@ -82,13 +83,15 @@ class Budgeted(Endings):
         """Say what the budget is divided into before anything is bought."""
         purse, n_audit = self.purse(), least_audit(self.settings)
         _, n_broken = self.left()
-        fixed_usd = len(self.facts.live()) * self.settings.prices.fixed_cost_per_training
+        training_usd = first_training_usd(len(self.facts.live()), self.settings)
+        audit = f"at least {n_audit:,} for the audit, " if n_audit else ""
         self.store.add_action(
             round=0,
             name="budget",
-            reason=f"of ${purse.left_usd:,.2f}, {n_first:,} first labels, at least {n_audit:,} for "
-            f"the audit, {n_broken:,} for items that cannot be read; the rest as rounds teach",
-            details=self.committed(purse, n_first + n_audit + n_broken, fixed_usd),
+            reason=f"of ${purse.left_usd:,.2f}, {n_first:,} first labels, {audit}{n_broken:,} for "
+            f"items that cannot be read, ${training_usd:,.2f} for the first training; the rest as "
+            "rounds teach",
+            details=self.committed(purse, n_first + n_audit + n_broken, training_usd),
         )
 
     def instead_of_training(self, name: str, round_: int) -> Decision | None:
@@ -121,7 +124,7 @@ class Budgeted(Endings):
         left_usd = self.purse().left_usd
         held = self.facts.last_trained(round_)
         if held is None:
-            raise self.spent(f"to train {name} for the first time and to end")
+            raise self.stuck(f"to train {name} for the first time and to end")
         return Decision(
             Verdict.MACHINE_LABEL,
             held[1],
@@ -129,15 +132,29 @@ class Budgeted(Endings):
             False,
             {},
             f"the ${left_usd:,.2f} left of the budget do not pay for the next training, forecast "
-            f"at ${wanted_usd:,.2f}, and the audit; the model of round {held[0]} labels",
+            f"at ${wanted_usd:,.2f}{', and the audit' if self.settings.is_audited else ''}; the "
+            f"model of round {held[0]} labels",
         )
 
-    def spent(self, purpose: str) -> BudgetError:
-        """The error that says what the money left does not pay for."""
-        return BudgetError(
-            f"${self.purse().left_usd:,.2f} are left of the budget of "
-            f"${self.settings.budget_usd:,.2f}, too little {purpose}: nothing more is bought"
+    def stuck(self, purpose: str) -> BudgetError:
+        """The error that says what the money left does not pay for, and what would; recorded."""
+        live = self.facts.live()
+        wanted_usd = max(
+            first_training_usd(len(live), self.settings), self.facts.training_spent_usd()
         )
+        short_usd = max(0.0, wanted_usd - self.spare_usd(0, least_audit(self.settings)))
+        budget_usd = self.settings.budget_usd
+        assert budget_usd is not None  # of a campaign with a budget
+        reason = (
+            f"${self.purse().left_usd:,.2f} are left of the budget of ${budget_usd:,.2f}, too "
+            f"little {purpose}: nothing more is bought; go on with budget_usd = "
+            f"{math.ceil(100.0 * (budget_usd + short_usd)) / 100.0:.2f} or more"
+        )
+        actions = self.store.actions()
+        if not actions or (actions[-1].name, actions[-1].reason) != ("stuck", reason):
+            round_ = round_of(self.store.batches())
+            self.store.add_action(round=round_, name="stuck", reason=reason, details={})
+        return BudgetError(reason)
 
     def buy_in_budget(self, n_buy: int, round_: int) -> tuple[int, dict[str, float]]:
         """How many labels of a batch the money pays for now, and what that commits.
@@ -210,6 +227,9 @@ class Budgeted(Endings):
         def labels_usd(n_machine: int) -> float:
             return prices.people.total_usd(n_pool - n_machine) + prices.machine_fee * n_machine
 
+        assert self.settings.budget_usd is not None  # of a campaign with a budget
+        # The search prices the way in one step; more of them leave less for people.
+        most_usd = max(0.0, self.settings.budget_usd - self.facts.training_spent_usd())
         n_best = n_left - (found.n_train - n_train)
         plan = Plan(
             n_train=found.n_train,
@@ -217,7 +237,7 @@ class Budgeted(Endings):
             n_machine=found.best.n_machine,
             n_steps=found.n_steps,
             batch_size=found.batch_size,
-            total_cost_usd=labels_usd(found.best.n_machine) + path_usd,
+            total_cost_usd=min(labels_usd(found.best.n_machine) + path_usd, most_usd),
             error=found.best.error,
             stop_cost_usd=labels_usd(found.stop.n_machine),
             stop_theta=found.stop.n_frame / max(1, n_left),
@@ -240,7 +260,7 @@ class Budgeted(Endings):
         purse = self.purse()
         finale = end_within(purse, ranks, wrong, n_broken, self.pool.n_pool, self.settings)
         if finale is None:
-            raise self.spent(f"to label the last {n_left + n_broken:,} items in any way")
+            raise self.stuck(f"to label the last {n_left + n_broken:,} items in any way")
         kept, n_people = ranked[: finale.n_frame], finale.n_audit + finale.n_rest + n_broken
         details = self.details(decision, **self.committed(purse, n_people))
         if not self.settings.is_audited:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -25,7 +26,7 @@ from .decide import Verdict, first_batch_size
 from .estimate import n_test_items
 from .facts import Facts
 from .moves import Move, next_move, round_of
-from .opening import check_same_settings, open_parts
+from .opening import check_same_settings, open_parts, with_budget
 from .purse import least_budget_usd
 from .recording import OnEvent
 from .result import CampaignResult, read_result
@@ -133,8 +134,16 @@ class Campaign:
         pool: Pool,
         classifiers: Sequence[Classifier] | None = None,
         annotator: Annotator | None = None,
+        budget_usd: float | None = None,
     ) -> Self:
         """Go on with a campaign, with the settings it was created with.
+
+        Parameters
+        ----------
+        folder, pool, classifiers, annotator
+            As for ``create``; the pool must be the same.
+        budget_usd : float, optional
+            A new budget of a campaign that has one, no smaller than the present; recorded.
 
         Raises
         ------
@@ -143,7 +152,7 @@ class Campaign:
         CampaignBusyError
             When another process has the campaign.
         StoreError
-            When the folder holds no campaign.
+            When the folder holds no campaign, or its budget cannot be raised so.
         """
         folder = Path(folder)
         store = Store.open(folder)
@@ -154,7 +163,7 @@ class Campaign:
                     f"({store.campaign.n_pool:,} items then, {pool.n_pool:,} now, "
                     "or other contents)"
                 )
-            settings = Settings.model_validate_json(store.campaign.settings_json)
+            settings = with_budget(store, budget_usd)
             candidates = _candidates(classifiers, settings, pool)
             return cls(
                 store,
@@ -174,6 +183,8 @@ class Campaign:
     ) -> Self:
         """Create the campaign that the settings describe whole, or go on with it.
 
+        A campaign goes on with the settings it began with; a budget may have been raised.
+
         Raises
         ------
         SettingsError
@@ -187,7 +198,7 @@ class Campaign:
             check_same_settings(settings, folder)
         pool, annotator = open_parts(settings, folder, progress)
         if found:
-            return cls.open(folder, pool=pool, annotator=annotator)
+            return cls.open(folder, pool=pool, annotator=annotator, budget_usd=settings.budget_usd)
         return cls.create(folder, pool=pool, annotator=annotator, settings=settings)
 
     def close(self) -> None:
@@ -365,7 +376,9 @@ def _check_budget(pool: Pool, settings: Settings, n_candidates: int) -> None:
         settings=settings,
     )
     if settings.budget_usd < least_usd:
+        cents_up = math.ceil(100.0 * least_usd) / 100.0
+        purposes = f"a first training{' and an audit' if settings.is_audited else ''}"
         raise ValueError(
-            f"budget_usd: expected at least ${least_usd:,.2f} for a test set, a first training and "
-            f"an audit of {pool.n_pool:,} items, found ${settings.budget_usd:,.2f}"
+            f"budget_usd: expected at least ${cents_up:,.2f} for a test set, {purposes} of "
+            f"{pool.n_pool:,} items, found ${settings.budget_usd:,.2f}"
         )

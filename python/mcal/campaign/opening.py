@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,10 @@ from ..annotators import open_annotator
 from ..errors import SettingsError, StoreError
 from ..pools import open_pool, picture_of, read_truth
 from ..settings import Settings
-from ..store import Store
+from ..store import Store, add_budget, has_ended, settings_now
 from ..types import Annotator, Pool, Progress, derive_seed, no_progress
 
-__all__ = ["check_same_settings", "open_parts"]
+__all__ = ["check_same_settings", "open_parts", "with_budget"]
 
 
 def open_parts(
@@ -39,9 +40,11 @@ def open_parts(
 
 
 def check_same_settings(settings: Settings, folder: Path) -> None:
-    """A campaign goes on with the settings it began with, or not at all."""
+    """A campaign goes on with the settings it began with, or not at all; a budget may rise."""
     with Store.open(folder, read_only=True) as store:
-        stored = Settings.model_validate_json(store.campaign.settings_json)
+        stored = settings_now(store)
+    if (stored.budget_usd or math.inf) < (settings.budget_usd or 0.0):
+        stored = stored.model_copy(update={"budget_usd": settings.budget_usd})
     old, new = stored.model_dump(mode="json"), settings.model_dump(mode="json")
     differing = list(_differences("", old, new))
     if differing:
@@ -49,6 +52,26 @@ def check_same_settings(settings: Settings, folder: Path) -> None:
             f"{folder} holds a campaign with other settings ({'; '.join(differing)}): "
             "continue it with those it began with, or choose another folder"
         )
+
+
+def with_budget(store: Store, budget_usd: float | None) -> Settings:
+    """The settings of a campaign, its budget raised first where there is more.
+
+    Raises ``StoreError`` for a budget that is smaller, that comes too late to buy anything, or of
+    a campaign without one.
+    """
+    settings = settings_now(store)
+    if budget_usd is None or budget_usd == settings.budget_usd:
+        return settings
+    if settings.budget_usd is None or not settings.budget_usd < budget_usd < math.inf:
+        raise StoreError(f"budget_usd: expected {settings.budget_usd} or more, found {budget_usd}")
+    if has_ended(store) or store.ranking() is not None:
+        raise StoreError(
+            f"budget_usd: was {settings.budget_usd}, now {budget_usd}: the campaign has ended its "
+            "buying, and more money cannot change it"
+        )
+    add_budget(store, budget_usd)
+    return settings_now(store)
 
 
 def _differences(key: str, old: Any, new: Any) -> Iterator[str]:

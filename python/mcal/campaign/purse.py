@@ -13,10 +13,19 @@ from ..money import to_nano, to_usd
 from ..prices import LabelPrices
 from ..settings import Settings
 
-__all__ = ["Purse", "least_audit", "least_budget_usd", "most_labels_of_budget"]
+__all__ = [
+    "Purse",
+    "first_training_usd",
+    "least_audit",
+    "least_budget_usd",
+    "most_labels_of_budget",
+]
 
 SAFETY = 1.5
 """Seconds of a training may come to so many times their forecast before money runs short."""
+
+FIRST_TRAINING_S = 600.0
+"""Seconds that a budget pays for the first training of a candidate, at least: none is measured."""
 
 LEAST_AUDIT = 60
 """Labels kept back to check the machine with: none wrong among so many proves at most 5 %."""
@@ -113,6 +122,13 @@ def least_audit(settings: Settings) -> int:
     return max(LEAST_AUDIT, settings.prices.min_batch) if settings.is_audited else 0
 
 
+def first_training_usd(n_candidates: int, settings: Settings) -> float:
+    """What a budget keeps back for the first training of so many candidates, fixed costs too."""
+    prices = settings.prices
+    each_usd = FIRST_TRAINING_S / 3600.0 * prices.gpu_usd_per_hour + prices.fixed_cost_per_training
+    return n_candidates * each_usd
+
+
 def least_budget_usd(
     n_first: Callable[[Settings], int],
     *,
@@ -121,11 +137,11 @@ def least_budget_usd(
     n_candidates: int,
     settings: Settings,
 ) -> float:
-    """The smallest budget that a campaign can begin with, up to the seconds of its first training.
+    """The smallest budget that a campaign can begin with.
 
-    It pays for the first labels, one training of every candidate, the least audit, the broken
-    items, which people label, and the machine's fee for all others; or for people alone, where
-    that is cheaper.
+    It pays for the first labels, one training of every candidate of ``FIRST_TRAINING_S`` seconds,
+    the least audit, the broken items, which people label, and the machine's fee for all others; or
+    for people alone, where that is cheaper.
 
     Parameters
     ----------
@@ -134,16 +150,16 @@ def least_budget_usd(
     n_pool, n_broken, n_candidates : int
     settings : Settings
     """
-    purse, prices = Purse.of(settings), settings.prices
+    purse = Purse.of(settings)
     human_only_nano = purse.labels_nano(n_pool)
-    fixed_nano = n_candidates * to_nano("fixed", prices.fixed_cost_per_training)
+    training_nano = to_nano("training", first_training_usd(n_candidates, settings))
     least_nano, before = 0, -1
     n_audit = least_audit(settings)
     while least_nano != before and least_nano < human_only_nano:
         before = least_nano
         asked = settings.model_copy(update={"budget_usd": to_usd(least_nano)})
         n_people = min(n_pool, n_first(asked) + n_audit + n_broken)
-        least_nano = fixed_nano + purse.end_nano(n_people, n_pool)
+        least_nano = training_nano + purse.end_nano(n_people, n_pool)
     return to_usd(min(least_nano, human_only_nano))
 
 

@@ -109,7 +109,7 @@ class Recording:
 
         return report
 
-    def say(self, phase: str, words: str, **facts: Any) -> None:
+    def say(self, phase: str, words: str) -> None:
         summary = summarise(self.store)
         self.report(
             Event(
@@ -121,8 +121,9 @@ class Recording:
                     "n_human": summary.n_human,
                     "spent_usd": summary.total_cost_usd,
                     "human_only_usd": summary.human_only_cost_usd,
+                    "predicted_usd": summary.predicted_total_cost_usd,
+                    "predicted_interval_usd": summary.predicted_interval_usd,
                     "certified_error": summary.certified_error,
-                    **facts,
                 },
             )
         )

@@ -188,8 +188,6 @@ class Steps(Budgeted):
             f"round {round_}, {name}: ${predicted_usd:,.2f} in all, "
             f"with {plan.n_train:,} training and {plan.n_machine:,} machine labels"
             + (f", {estimated_error:.2%} expected wrong" if within else ""),
-            predicted_usd=predicted_usd,
-            predicted_interval_usd=more.get("predicted_interval_90_usd"),
         )
         return True
 
@@ -330,7 +328,7 @@ class Steps(Budgeted):
             try:
                 trained = self._train_and_score(name, round_, limit_usd)
             except OutOfMoney as error:
-                raise self.spent(f"to score with {name} again") from error
+                raise self.stuck(f"to score with {name} again") from error
             self.trainer.finish(trained)
             self._trained[name] = trained
         return trained

@@ -22,6 +22,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from mcal.shares import percent_at_most
 from mcal.types import Event
 
 __all__ = ["LiveView", "PlainView", "money_words", "open_view"]
@@ -136,13 +137,11 @@ def money_words(facts: Mapping[str, Any]) -> str:
     if "spent_usd" in facts:
         words.append(f"${facts['spent_usd']:,.2f} spent")
     if facts.get("predicted_usd") is not None:
-        between = ""
-        if facts.get("predicted_interval_usd") is not None:
-            low, high = facts["predicted_interval_usd"]
-            between = f" (90 %: ${low:,.2f} to ${high:,.2f})"
+        low, high = facts.get("predicted_interval_usd") or (0.0, 0.0)
+        between = f" (90 %: ${low:,.2f} to ${high:,.2f})" if low < high else ""
         words.append(f"${facts['predicted_usd']:,.2f} predicted in all{between}")
     if "human_only_usd" in facts:
         words.append(f"${facts['human_only_usd']:,.2f} by people alone")
     if facts.get("certified_error") is not None:
-        words.append(f"error certified at most {facts['certified_error']:.2%}")
+        words.append(f"error certified at most {percent_at_most(facts['certified_error'])}")
     return ", ".join(words)

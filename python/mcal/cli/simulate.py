@@ -129,7 +129,7 @@ def _bar(console: Console) -> Iterator[Progress]:
 def _print(console: Console, summaries: list[PolicySummary]) -> None:
     from rich.table import Table
 
-    from .tables import percent
+    from mcal.shares import percent
 
     table = Table(box=None, padding=(0, 1, 0, 0))  # within 80 columns
     for name in ("world", "policy"):

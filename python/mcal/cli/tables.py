@@ -11,6 +11,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from mcal.shares import percent, percent_at_least, percent_at_most
+
 if TYPE_CHECKING:
     from mcal.campaign.evaluate import Evaluation
     from mcal.store import CampaignSummary
@@ -19,7 +21,6 @@ __all__ = [
     "broken_lines",
     "continuing_line",
     "estimate_line",
-    "percent",
     "print_classes",
     "print_evaluation",
     "print_lines",
@@ -38,11 +39,6 @@ _PROMISES = {
 }
 
 
-def percent(share: float | None) -> str:
-    """A share as people read it; a dash when it is not known."""
-    return "-" if share is None else f"{share:.2%}"
-
-
 def print_lines(console: Console, lines: Sequence[str]) -> None:
     """Lines as they are: neither wrapped nor searched for markup, so that paths stay whole."""
     for line in lines:
@@ -52,9 +48,8 @@ def print_lines(console: Console, lines: Sequence[str]) -> None:
 def print_summary(console: Console, summary: CampaignSummary) -> None:
     """Labels, bill and estimated error."""
     console.print(_bill(summary))
-    met = {None: "", True: "; met", False: "; not met"}[
-        None if summary.budget_usd is None else summary.target_met
-    ]
+    unknown = "" if summary.finished_at is None else "; not certified"
+    met = {None: unknown, True: "; met", False: "; not met"}[summary.target_met]
     lines = [
         f"phase            {summary.phase}, {summary.rounds} rounds"
         + (f", {summary.classifier}" if summary.classifier else ""),
@@ -80,7 +75,7 @@ def print_classes(console: Console, summary: CampaignSummary) -> None:
         table.add_column(heading, justify="left" if heading == "class" else "right")
     for row in rows[:_MOST_CLASSES]:
         counts = (f"{n:,}" for n in (row.n_machine, row.n_audit, row.n_wrong))
-        between = f"{percent(row.low)} and {percent(row.high)}"
+        between = f"{percent_at_least(row.low)} and {percent_at_most(row.high)}"
         table.add_row(escape(row.name), *counts, between)
     console.print(table)
     lines = [
@@ -97,7 +92,7 @@ def estimate_line(summary: CampaignSummary) -> str:
     expected, kind = percent(summary.estimated_error), summary.estimate_kind
     if summary.certified_error is None:
         return f"estimated error  {expected} ({kind})"
-    certified = percent(summary.certified_error)
+    certified = percent_at_most(summary.certified_error)
     return f"certified error  at most {certified} ({kind}; point estimate {expected})"
 
 
@@ -164,8 +159,8 @@ def _bill(summary: CampaignSummary) -> Table:
     table.add_row("total", f"{summary.n_pool:,}", _dollars(summary.total_cost_usd))
     if summary.finished_at is None and summary.predicted_total_cost_usd is not None:
         table.add_row("predicted total", "", _dollars(summary.predicted_total_cost_usd))
-        if summary.predicted_interval_usd is not None:
-            low, high = map(_dollars, summary.predicted_interval_usd)
+        low, high = map(_dollars, summary.predicted_interval_usd or (0.0, 0.0))
+        if low != high:  # equal once nothing is left to forecast
             table.add_row("with 90 % between", "", f"{low} and {high}")
     if summary.budget_usd is not None:
         table.add_row("budget", "", _dollars(summary.budget_usd))

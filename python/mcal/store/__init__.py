@@ -27,6 +27,7 @@ from .summary import (
     summarise,
     sunk_usd,
 )
+from .terms import add_budget, settings_now
 
 __all__ = [
     "ESTIMATE_KIND",
@@ -47,8 +48,10 @@ __all__ = [
     "RunRecord",
     "RunStatus",
     "Store",
+    "add_budget",
     "best_plan",
     "has_ended",
+    "settings_now",
     "summarise",
     "sunk_usd",
 ]

@@ -20,11 +20,11 @@ from math import inf
 from typing import Any
 
 from mcal.money import add_usd
-from mcal.settings import Settings
 from mcal.types import BatchStatus, Purpose
 
 from .records import ActionRecord, BatchRecord, EstimateRecord
 from .store import Store
+from .terms import settings_now
 
 __all__ = [
     "ESTIMATE_KIND",
@@ -65,7 +65,7 @@ class ClassIntervals:
 class CampaignSummary:
     """Counts are items, money is in dollars, shares and errors are in 0..1; None is not known."""
 
-    phase: str  # "new", "waiting for people", "training", "deciding", "done"
+    phase: str  # "new", "waiting for people", "training", "deciding", "stuck", "done"
     n_pool: int
     n_test: int  # measured on; without the items that no class fits
     n_train: int  # trained on; without the items that no class fits
@@ -94,7 +94,7 @@ class CampaignSummary:
     confidence: float | None  # this probability; both None until the audit is in
     estimate_kind: str
     class_intervals: ClassIntervals | None  # None without an audit
-    stop_reason: str | None
+    stop_reason: str | None  # of the end, or why a budget is stuck
     rounds: int  # rounds with a finished training
     classifier: str | None  # that labelled, else of the best plan, else trained last
     open_batch: dict[str, Any] | None
@@ -114,7 +114,7 @@ def summarise(store: Store) -> CampaignSummary:
 
 def _summarise(store: Store) -> CampaignSummary:
     campaign = store.campaign
-    settings = Settings.model_validate_json(campaign.settings_json)
+    settings = settings_now(store)
     batches, runs, spend, finished = store.batches(), store.runs(), store.spend(), store.finished
     told = dict.fromkeys(Purpose, 0)
     for batch in batches:
@@ -125,6 +125,8 @@ def _summarise(store: Store) -> CampaignSummary:
     waiting = next((each for each in batches if each.status != BatchStatus.CLOSED), None)
     trained = [run for run in runs if run.status == "finished"]
     n_rounds = len({run.round for run in trained})
+    last_act = store.actions()[-1:]
+    stuck = last_act[0].reason if last_act and last_act[0].name == "stuck" else None
     plan, ended = best_plan(store.estimates("plan")), has_ended(store)
     has_forecast = ended or (
         plan is not None and (n_rounds >= 2 or plan.payload.get("n_machine") != 0)
@@ -132,6 +134,8 @@ def _summarise(store: Store) -> CampaignSummary:
 
     if finished is not None:
         phase = "done"
+    elif stuck is not None:
+        phase = "stuck"
     elif waiting is not None:
         phase = "waiting for people"
     elif any(run.status == "started" for run in runs):
@@ -155,6 +159,10 @@ def _summarise(store: Store) -> CampaignSummary:
         others = (usd for kind, usd in spend.items() if kind != "labels")
         predicted = add_usd(people_usd, *others)
         interval = (predicted, predicted)
+    elif predicted is not None and settings.budget_usd is not None:
+        most = max(settings.budget_usd, total)  # the budget ends a campaign, whatever was planned
+        predicted = min(predicted, most)
+        interval = interval and (min(interval[0], most), min(interval[1], most))
     price = predicted if has_forecast else None
     return CampaignSummary(
         phase=phase,
@@ -190,7 +198,7 @@ def _summarise(store: Store) -> CampaignSummary:
         if confidence is None
         else f"certified with {100.0 * confidence:.10g}% confidence",
         class_intervals=_class_intervals(store),
-        stop_reason=finished.stop_reason if finished else None,
+        stop_reason=finished.stop_reason if finished else stuck,
         rounds=n_rounds,
         classifier=classifier,
         open_batch=_open_batch(waiting) if waiting else None,
