@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,8 @@ from mcal.campaign.audit import (
     certify_ranking,
     explain,
     freeze,
+    plan_for,
+    why_uniform,
 )
 from mcal.campaign.evaluate import evaluate_labels
 from mcal.campaign.moves import Move
@@ -394,6 +396,16 @@ def test_a_weighted_audit_drawn_uniformly_proves_what_a_uniform_one_does() -> No
     found = certify_drawn(drawn, positions, wrong, settings=WEIGHTED, **options)
     assert found == certify(500, 400, positions, wrong, target_error=0.05, **options)
     assert found.certified_error < 0.05
+
+
+def test_a_weighted_audit_that_is_drawn_uniformly_says_why() -> None:
+    left = np.linspace(0, 1, 5000)
+    for n_test, why in ((299, "299 test items are fewer than the 300"), (3000, "next to nothing")):
+        profile = estimate_profile(np.linspace(0, 1, n_test), np.zeros(n_test, bool), left)
+        plan = plan_for(profile, n_pool=10_000, settings=WEIGHTED)
+        assert why in why_uniform(plan, profile)
+        assert not why_uniform(plan_for(profile, n_pool=10_000, settings=SETTINGS), profile)
+        assert not why_uniform(replace(plan, boundary=1), profile)
 
 
 def test_certificates_without_an_audit_in_words() -> None:

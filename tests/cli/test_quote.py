@@ -41,7 +41,10 @@ def test_a_quote_without_a_pool(config: str) -> None:
     ("words", "line"),
     [
         ([], "pool: expected a [pool] table"),
-        (["--items", "200"], "mcal: classes: how many are there?"),
+        (
+            ["--items", "200"],
+            "made.toml: classes: expected their names, or",
+        ),
         (["--classes", "3"], "--classes: only beside --items"),
     ],
 )

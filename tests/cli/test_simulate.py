@@ -23,7 +23,7 @@ def test_the_table_has_a_row_for_every_policy() -> None:
     rows = [line for line in result.output.splitlines() if "easy" in line]
     assert len(rows) == 6
     people = rows[0].split()
-    assert {"people", "80", "100.0%", "0.00%"} <= set(people)  # 2,000 labels at $0.04
+    assert {"people", "80.00", "100.0%", "0.00%"} <= set(people)  # 2,000 labels at $0.04
     assert "kept" in result.output
 
 
@@ -57,6 +57,10 @@ def test_a_mistake_is_one_line(arguments: tuple[str, ...], words: str) -> None:
 @pytest.mark.parametrize("option", ["--campaigns", "--items", "--jobs"])
 def test_a_count_of_none_is_wrong_usage(option: str) -> None:
     assert mcal(option, "0").exit_code == 2
+
+
+def test_a_pool_too_small_for_any_campaign_is_wrong_usage() -> None:
+    assert mcal(*FEW, "--items", "19", "--policy", "people").exit_code == 2
 
 
 @pytest.mark.parametrize(("patience_s", "shown"), [(1e9, False), (-1.0, True)])

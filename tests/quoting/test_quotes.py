@@ -214,10 +214,24 @@ def test_a_pool_is_opened_to_be_counted(tmp_path: Path) -> None:
 def test_large_batches_need_large_pools() -> None:
     settings = Settings(prices=PriceSettings(min_batch=5000))
     for n_pool in (8000, 9000, 10_000):
-        with pytest.raises(ValueError, match="n_pool: expected at least 10,001 items"):
+        with pytest.raises(
+            ValueError,
+            match=r"n_pool: expected at least 10,001 items .*\(prices.min_batch is 5,000\)",
+        ):
             prior(settings, n_pool, n_draws=4)
     for n_pool in (10_001, 10_300, 16_000):
         assert 10_000 <= prior(settings, n_pool, n_draws=4).n_human <= n_pool
+
+
+@pytest.mark.parametrize(("budget_usd", "total_usd"), [(20.0, 20.0), (500.0, 80.0)])
+def test_with_a_budget_the_error_is_uncertain_and_not_the_cost(
+    budget_usd: float, total_usd: float
+) -> None:
+    found = prior(Settings(budget_usd=budget_usd), n_draws=4)
+    assert (found.total_usd, found.interval_usd) == (total_usd, None)
+    assert found.n_human == round(total_usd / 0.04)
+    assert "uncertain is the error, not the cost" in found.given
+    assert "budget" not in prior(n_draws=4).given
 
 
 def test_the_first_trainings_are_those_of_a_campaign() -> None:
@@ -232,7 +246,7 @@ def test_the_first_trainings_are_those_of_a_campaign() -> None:
 def test_mistakes_are_named() -> None:
     with pytest.raises(SettingsError, match="pool: expected a"):
         mcal.quote(Settings())
-    with pytest.raises(SettingsError, match="classes: how many"):
+    with pytest.raises(SettingsError, match="classes: expected their names"):
         mcal.quote(Settings(), n_pool=100)
     for more in ({"n_pool": 19}, {"n_classes": 1}, {"n_draws": 0}):
         with pytest.raises(ValueError, match=next(iter(more))):

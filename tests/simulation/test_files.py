@@ -50,6 +50,9 @@ def test_a_described_world(tmp_path: Path) -> None:
         (TOML.replace("0.6", "6"), r"mine\.toml: ranking: expected"),
         (TOML.replace('"floor"', '"flat"'), r"mine\.toml: family: expected power, truncated"),
         (TOML.replace("[60, 0.45]", '"x"'), r"mine\.toml: points: expected"),
+        (TOML.replace("0.45", "45"), r"mine\.toml: points: expected errors as shares in \(0, 1\)"),
+        (TOML.replace("floor = 0.05", ""), r"mine\.toml: floor: needed for family 'floor'"),
+        (TOML.replace('"floor"', '"truncated"'), r"mine\.toml: k: needed for family 'truncated'"),
         (TOML.replace("3000", '"3000"'), r"mine\.toml: n_pool: expected an integer"),
         ("n_pool = ", r"mine\.toml: "),
     ],
@@ -67,8 +70,11 @@ def test_what_is_no_world(tmp_path: Path) -> None:
         open_world("nonsense")
     with pytest.raises(PoolError, match="no such file"):
         open_world(tmp_path / "absent.npz")
-    with pytest.raises((PoolError, ValueError), match=r"broken\.npz"):
+    with pytest.raises(PoolError, match=r"broken\.npz: not an \.npz archive, .* writes it$"):
         open_world(tmp_path / "broken.npz")
+    np.savez(tmp_path / "objects.npz", **recorded(n_train=np.array([1, "x", None], dtype=object)))
+    with pytest.raises(ValueError, match=r"objects\.npz: n_train: expected an array of numbers"):
+        open_world(tmp_path / "objects.npz")
 
 
 def test_a_replay_reads_what_was_recorded(tmp_path: Path) -> None:
@@ -89,7 +95,7 @@ def test_scores_are_reduced_as_a_campaign_reduces_them(tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
     scores = rng.normal(size=(2, 300, 5)).astype(np.float32)
     truth = rng.integers(0, 5, 300)
-    np.savez(tmp_path / "run.npz", n_train=[10, 30], scores=scores, truth=truth)
+    np.savez(tmp_path / "run.npz", n_train=[10, 30], scores=scores, truth=truth, train_s=[0, 0])
     pool = open_world(tmp_path / "run.npz").draw(0)
     said = uncertainty(scores[1])
     np.testing.assert_array_equal(pool.model(30).deficit, said.deficit)
@@ -142,6 +148,16 @@ def test_a_record_that_lacks_something(tmp_path: Path) -> None:
     np.savez(tmp_path / "run.npz", **arrays)
     with pytest.raises(ValueError, match=r"wrong: needed, found deficit, n_classes, n_train"):
         open_world(tmp_path / "run.npz")
-    np.savez(tmp_path / "run.npz", n_train=[1], scores=np.zeros((1, 3, 2)), truth=np.zeros(4))
+    for name in ("train_s", "n_train"):
+        rest = {key: array for key, array in recorded().items() if key != name}
+        np.savez(tmp_path / "run.npz", **rest)
+        with pytest.raises(ValueError, match=f"{name}: needed, found deficit"):
+            open_world(tmp_path / "run.npz")
+    for arrays in (recorded(truth=np.zeros(400)), recorded(train_seconds=np.zeros(3))):
+        np.savez(tmp_path / "run.npz", **arrays)
+        with pytest.raises(ValueError, match=r"(truth|train_seconds): unknown array; known are"):
+            open_world(tmp_path / "run.npz")
+    scored = {"n_train": [1], "scores": np.zeros((1, 3, 2)), "truth": np.zeros(4)}
+    np.savez(tmp_path / "run.npz", train_s=[0.0], **scored)
     with pytest.raises(ValueError, match=r"scores: expected shape \(R, 4, C\)"):
         open_world(tmp_path / "run.npz")

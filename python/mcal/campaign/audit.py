@@ -24,6 +24,7 @@ from ..certificate import (
     plan_weighted_audit,
     promised_error,
 )
+from ..certificate.weighted import LEAST_TEST
 from ..profiles import Profile
 from ..settings import Settings
 from ..shares import percent_at_most
@@ -42,6 +43,7 @@ __all__ = [
     "n_test_of",
     "plan_for",
     "promise_ranking",
+    "why_uniform",
 ]
 
 
@@ -117,6 +119,17 @@ def plan_for(profile: Profile, *, n_pool: int, settings: Settings) -> AuditPlan 
         target=settings.target,
         least=settings.prices.min_batch,
     )
+
+
+def why_uniform(plan: AuditPlan | WeightedAuditPlan, profile: Profile) -> str:
+    """To add to an audit's words where a weighted one was asked for, and a uniform one is drawn."""
+    if not isinstance(plan, WeightedAuditPlan) or plan.boundary:
+        return ""
+    n_test = n_test_of(profile)
+    why = "weights would save next to nothing"
+    if n_test < LEAST_TEST:
+        why = f"{n_test:,} test items are fewer than the {LEAST_TEST} that weights take"
+    return f", drawn uniformly, for {why}"
 
 
 def certify_drawn(
@@ -257,7 +270,7 @@ def promise_ranking(
         certified_error=error,
         n_audit=n_audit,
         n_wrong=n_wrong,
-        tolerated=-1,
+        tolerated=None,
         target_error=settings.target_error,
         confidence=confidence,
         target=settings.target,

@@ -26,7 +26,7 @@ from .decide import Verdict, first_batch_size
 from .estimate import n_test_items
 from .facts import Facts
 from .moves import Move, next_move, round_of
-from .opening import check_same_settings, open_parts, with_budget
+from .opening import beginning, check_same_settings, open_parts, with_budget
 from .purse import least_budget_usd
 from .recording import OnEvent
 from .result import CampaignResult, read_result
@@ -356,8 +356,8 @@ def _check_pool(pool: Pool, settings: Settings) -> None:
     n_test, n_first = n_test_items(pool.n_pool, settings), first_batch_size(pool.n_pool, settings)
     if n_readable < max(20, n_test + n_first + 1):
         raise ValueError(
-            f"pool: expected at least {max(20, n_test + n_first + 1):,} readable items for a test "
-            f"set of {n_test:,} and a first batch of {n_first:,}, found {n_readable:,}"
+            f"pool: expected at least {max(20, n_test + n_first + 1):,} readable items for "
+            f"{beginning(n_test, n_first, settings)}, found {n_readable:,}"
         )
 
 

@@ -11,7 +11,7 @@ from ..profiles import largest_cut
 from ..selection import smallest_k
 from ..store import summarise
 from ..types import FloatArray, IndexArray, Purpose
-from .audit import FrozenAudit, certify_ranking, freeze
+from .audit import FrozenAudit, certify_ranking, freeze, why_uniform
 from .decide import Decision, Verdict
 from .label_cost import that_pay
 from .moves import round_of
@@ -31,10 +31,11 @@ class Endings(Recording):
     def audit(self, decision: Decision, round_: int, trained: Trained) -> Callable[[], None]:
         """Freeze the model in hand, and let people check a sample of its surest labels."""
         name, settings = decision.classifier, self.settings
+        profile = self.facts.profile(round_, name)
         frozen = freeze(
             trained.scores,
             self.positions_left(trained),
-            self.facts.profile(round_, name),
+            profile,
             n_pool=self.pool.n_pool,
             settings=settings,
             order_seed=self.seed(round_, "audit:order"),
@@ -42,6 +43,7 @@ class Endings(Recording):
         )
         n_audit, frame = frozen.plan.n_audit, frozen.plan.frame
         first = f"people check {n_audit:,} of the {frame:,} items that {name} is surest of"
+        first += why_uniform(frozen.plan, profile)
         words = first if n_audit else "an audit would cost more labels than it saves"
         reason = f"{decision.reason}; {words}"
         return self.record_audit(frozen, reason, words, round_, name, self.details(decision))

@@ -15,7 +15,7 @@ from ..settings import Settings
 from ..store import Store, add_budget, has_ended, settings_now
 from ..types import Annotator, Pool, Progress, derive_seed, no_progress
 
-__all__ = ["check_same_settings", "open_parts", "with_budget"]
+__all__ = ["beginning", "check_same_settings", "open_parts", "with_budget"]
 
 
 def open_parts(
@@ -37,6 +37,13 @@ def open_parts(
         seed=derive_seed(settings.seed, 0, "annotator"),
     )
     return pool, annotator
+
+
+def beginning(n_test: int, n_first: int, settings: Settings) -> str:
+    """For a refusal, in words: what a campaign begins with, and the setting that makes it large."""
+    least = settings.prices.min_batch
+    why = f" (prices.min_batch is {least:,})" if 1 < least == max(n_test, n_first) else ""
+    return f"a test set of {n_test:,} and a first batch of {n_first:,}{why}"
 
 
 def check_same_settings(settings: Settings, folder: Path) -> None:

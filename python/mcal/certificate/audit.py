@@ -32,9 +32,10 @@ class Certificate:
         ``target = "set"``, over ``n_machine`` for "machine". At most ``target_error``, often less.
     n_audit, n_wrong : int
         Audited items, and those of them where the machine was wrong.
-    tolerated : int
-        For ``target = "set"``, the audited errors there may be above the cut; -1 where so small
-        an audit can prove nothing, and for "machine", where the number differs by rank.
+    tolerated : int or None
+        For ``target = "set"``, the audited errors there may be above the cut, of a weighted audit
+        their score. None where so small an audit can prove nothing, for "machine", where the number
+        differs by rank, and where all was left to the machine before the audit.
     target_error, confidence, target : float, float, str
         As given.
     """
@@ -45,7 +46,7 @@ class Certificate:
     certified_error: float
     n_audit: int
     n_wrong: int
-    tolerated: int
+    tolerated: int | None
     target_error: float
     confidence: float
     target: str
@@ -65,7 +66,9 @@ def certify(
 ) -> Certificate:
     """Say which items may be machine-labelled, at an error promised with ``confidence``.
 
-    ``machine_positions`` turns the answer into those items' ranks.
+    ``machine_positions`` turns the answer into those items' ranks. The draw of a plan of
+    ``plan_weighted_audit`` is not uniform: it needs ``certify_weighted``, and would break the
+    promise here.
 
     Parameters
     ----------
@@ -137,7 +140,7 @@ def certify(
     else:
         rungs = ladder(_core.as_integer(start, "start", min(1, frame), frame), frame)
         cut, proven = _machine_cut(rungs, ranks, errors, target_error, risk)
-        tolerated = -1
+        tolerated = None
     n_machine = cut - int(np.searchsorted(ranks, cut))
     n_errors = min(proven, n_machine)
     return Certificate(
@@ -231,7 +234,7 @@ def ladder(start: int, frame: int) -> IndexArray:
 
 def _set_cut(
     frame: int, ranks: IndexArray, errors: IndexArray, allowed: int, risk: float
-) -> tuple[int, int, int]:
+) -> tuple[int, int, int | None]:
     """Cut, errors proven and audited errors tolerated when ``allowed`` errors may be missed."""
     n_audit = int(ranks.size)
     if frame - n_audit <= allowed:  # too few are left to break the promise
@@ -239,7 +242,7 @@ def _set_cut(
     else:
         tolerated = _core.most_found(frame, n_audit, allowed, risk)
         if tolerated < 0:
-            return 0, 0, -1
+            return 0, 0, None
     cut = int(errors[tolerated]) if errors.size > tolerated else frame
     found = min(int(errors.size), tolerated)
     return cut, min(allowed, most_missed(found, frame, n_audit, risk)), tolerated

@@ -223,7 +223,7 @@ def certify_weighted(
         certified_error=n_errors / n_pool,
         n_audit=int(ranks.size),
         n_wrong=int(errors.size),
-        tolerated=tolerated,
+        tolerated=None if tolerated < 0 else tolerated,
         target_error=target_error,
         confidence=float(confidence),
         target="set",

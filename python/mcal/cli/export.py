@@ -28,7 +28,9 @@ def export(
 ) -> None:
     """Write the labelled data set, one row per item.
 
-    Columns: index, item, label, source, confidence, round, price_usd, model.
+    Columns: index, item, label, source, confidence, round, price_usd, model. price_usd is what
+    people's label, or the machine's fee, cost; training and scoring are in the bill that `mcal
+    status` shows, and in no row.
     """
     from mcal.campaign.item_names import item_names
     from mcal.export import export as write

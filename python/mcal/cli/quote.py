@@ -44,6 +44,11 @@ def quote(
     if classes is not None and items is None:
         raise SettingsError("--classes: only beside --items; a pool knows its classes")
     settings = read_settings(config, whole=items is None)
+    if items is not None and classes is None and settings.classes is None:
+        raise SettingsError(
+            f"{config}: classes: expected their names, or their number with --classes; "
+            "found neither"
+        )
 
     from mcal.quoting import quote as make_quote
 
@@ -67,8 +72,8 @@ def _print(made: Quote) -> None:
     table.add_column("mcal", justify="right")
     table.add_column("people alone", justify="right")
     table.add_row("expected total", f"${made.total_usd:,.2f}", f"${made.human_only_usd:,.2f}")
-    if made.interval_usd is not None:
-        low, high = made.interval_usd
+    low, high = made.interval_usd or (0.0, 0.0)
+    if low != high:  # equal once nothing is left to forecast
         table.add_row("with 90 % between", f"${low:,.2f} and ${high:,.2f}", "")
     if made.spent_usd:
         table.add_row("spent so far", f"${made.spent_usd:,.2f}", "")

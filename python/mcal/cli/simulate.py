@@ -47,7 +47,7 @@ def simulate(
     ] = 0.05,
     price: Annotated[float, typer.Option(help="Dollars for one person's label.")] = 0.04,
     items: Annotated[
-        int | None, typer.Option(min=1, help="Size of the pool.  [default: the world's]")
+        int | None, typer.Option(min=20, help="Size of the pool.  [default: the world's]")
     ] = None,
     seed: Annotated[
         int, typer.Option(min=0, max=2**63 - 1, help="Another seed, other campaigns.")
@@ -136,13 +136,14 @@ def _print(console: Console, summaries: list[PolicySummary]) -> None:
         table.add_column(name, no_wrap=True)
     for name in ("dollars", "share", "regret", "kept", "error", "forecast"):
         table.add_column(name, justify="right", no_wrap=True)
+    places = 2 if any(row.total_usd < 100.0 for row in summaries) else 0
     for row in summaries:
         low, high = row.kept_interval
         coverage = row.forecast_coverage
         table.add_row(
             row.world,
             row.policy,
-            f"{row.total_usd:,.0f}",
+            f"{row.total_usd:,.{places}f}",
             f"{row.total_share:.1%}",
             f"{row.regret_share:.1%}",
             f"{row.kept:.0%} ({100 * low:.0f}-{100 * high:.0f})",

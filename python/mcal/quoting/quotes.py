@@ -13,8 +13,9 @@ from mcal._core import as_integer
 
 from ..campaign.decide import MIN_ROUNDS, first_batch_size
 from ..campaign.estimate import n_test_items
-from ..campaign.opening import check_same_settings
+from ..campaign.opening import beginning, check_same_settings
 from ..campaign.outlook import Outlook
+from ..campaign.purse import Purse
 from ..errors import SettingsError
 from ..pools import open_pool
 from ..settings import PriceSettings, Settings
@@ -25,6 +26,8 @@ from .prior import draw_prior
 __all__ = ["Quote", "quote"]
 
 N_DRAWS = 120
+
+ERROR_UNKNOWN = "what it leaves uncertain is the error, not the cost"
 
 
 @dataclass(frozen=True)
@@ -42,15 +45,18 @@ class Quote:
         Trainings so far.
     spent_usd : float
     total_usd : float
-        Expected.
+        Expected. With a budget at most that, and before there are rounds all of it: what is then
+        uncertain is the error, which is not forecast.
     interval_usd : (float, float) or None
-        The central 90 % of the total; None where the rounds give a plan without one.
+        The central 90 % of the total; None where the rounds give a plan without one, or a budget
+        says what is spent.
     human_only_usd : float
         People label everything.
     pays_probability : float or None
         That the total is below that; None without an interval.
     n_human : int
-        People's labels expected, those bought included.
+        People's labels expected, those bought included; the most that a budget buys before there
+        are rounds.
     n_waits : int
         Times that people are waited for from now on.
     hours, human_only_hours : float or None
@@ -140,7 +146,9 @@ def quote(
         n_pool, n_classes = _count(settings)
     elif n_classes is None:
         if settings.classes is None:
-            raise SettingsError("classes: how many are there? expected a number, found none")
+            raise SettingsError(
+                "classes: expected their names in the settings, or n_classes; found neither"
+            )
         n_classes = len(settings.classes)
     n_pool, n_classes = as_integer(n_pool, "n_pool", 20), as_integer(n_classes, "n_classes", 2)
     seed = derive_seed(settings.seed, 0, "quote")
@@ -148,29 +156,35 @@ def quote(
     n_test, n_first = n_test_items(n_pool, settings), first_batch_size(n_pool, settings)
     if n_pool < n_test + n_first + 1:
         raise ValueError(
-            f"n_pool: expected at least {n_test + n_first + 1:,} items for a test set of "
-            f"{n_test:,} and a first batch of {n_first:,}, found {n_pool:,}"
+            f"n_pool: expected at least {n_test + n_first + 1:,} items for "
+            f"{beginning(n_test, n_first, settings)}, found {n_pool:,}"
         )
     draws = draw_prior(n_pool, n_classes, settings, n_draws=n_draws, seed=seed)
-    totals = np.array([max(draw.total_usd, begun.spent_usd) for draw in draws])
-    low, high = np.quantile(totals, [0.05, 0.95]).tolist()
     prices = settings.prices
     human_only_usd = prices.people.total_usd(n_pool)
-    n_human = float(np.mean([max(draw.n_human, begun.n_human) for draw in draws]))
+    if settings.budget_usd is None:
+        totals = np.array([max(draw.total_usd, begun.spent_usd) for draw in draws])
+        n_human = float(np.mean([max(draw.n_human, begun.n_human) for draw in draws]))
+        of_budget = ""
+    else:
+        totals = np.array([max(min(settings.budget_usd, human_only_usd), begun.spent_usd)])
+        n_human = max(Purse.of(settings).most_people(n_pool), begun.n_human)
+        of_budget = f"the budget, which is spent whole; {ERROR_UNKNOWN}; for waits alone: "
+    low, high = np.quantile(totals, [0.05, 0.95]).tolist()
     still = int(begun.n_human < n_pool)
     n_waits = float(np.mean([max(draw.n_waits - begun.n_waits, still) for draw in draws]))
     hours = _hours(prices, n_waits, n_human - begun.n_human)
-    so_far = f"; the {begun.rounds} rounds so far give no interval yet" if begun.rounds else ""
+    so_far = f"; the {_rounds(begun.rounds)} so far give no interval yet" if begun.rounds else ""
     return Quote(
         basis="prior",
-        given=f"nothing known of this data set{so_far}: {n_draws} simulated ones of its size, as "
-        "hard as those between easier than Fashion-MNIST and harder than CIFAR-10",
+        given=f"{of_budget}nothing known of this data set{so_far}: {n_draws} simulated ones of its "
+        "size, as hard as those between easier than Fashion-MNIST and harder than CIFAR-10",
         n_pool=n_pool,
         n_classes=n_classes,
         rounds=begun.rounds,
         spent_usd=begun.spent_usd,
         total_usd=float(totals.mean()),
-        interval_usd=(low, high),
+        interval_usd=(low, high) if settings.budget_usd is None else None,
         human_only_usd=human_only_usd,
         pays_probability=float(np.mean(totals < human_only_usd)),
         n_human=round(n_human),
@@ -228,11 +242,13 @@ def _of_campaign(
         n_human = max(summary.n_human, n_pool - int(plan.payload["n_machine"]))
         n_waits = _waits(store, settings, plan.payload)
         words = (
-            f"the {summary.rounds} rounds so far: learning curves through {summary.n_test:,} test "
-            "items"
+            f"the {_rounds(summary.rounds)} so far: learning curves through {summary.n_test:,} "
+            "test items"
         )
         if interval is None:
             words += "; no interval, for nothing is resampled"
+            if settings.budget_usd is not None:
+                words += f"; {ERROR_UNKNOWN}"
         else:
             (known,) = store.estimates("outlook", round=plan.round, classifier=plan.classifier)
             human_only_usd, spent_usd = plan.payload["human_only_cost_usd"], sunk_usd(store, plan)
@@ -258,6 +274,10 @@ def _of_campaign(
         human_only_hours=_hours(prices, 1, n_pool),
         complete_at=complete_at,
     )
+
+
+def _rounds(n_rounds: int) -> str:
+    return f"{n_rounds} round" if n_rounds == 1 else f"{n_rounds} rounds"
 
 
 def _waits(store: Store, settings: Settings, plan: Any) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,9 @@ __all__ = ["open_world"]
 _CURVE = {field.name for field in fields(Curve)}
 _WORLD = {field.name for field in fields(World)} - {"curve"}
 _NEEDED = {"n_pool", "n_classes", "family", "points"}
+_SHAPE = {"truncated": "k", "floor": "floor"}
+_REDUCED = {"n_train", "train_s", "deficit", "wrong", "n_classes"}
+_SCORES = {"n_train", "train_s", "scores", "truth"}
 
 
 def open_world(name: str | Path) -> Source:
@@ -38,8 +41,8 @@ def open_world(name: str | Path) -> Source:
         floor = 0.05
 
     An .npz file holds ``n_train`` (R,) and either ``deficit`` (R, N) and ``wrong`` (R, N) with
-    ``n_classes``, or ``scores`` (R, N, C), logits or probabilities, and ``truth`` (N,); and, where
-    training costs something, ``train_s`` (R,).
+    ``n_classes``, or ``scores`` (R, N, C), logits or probabilities, and ``truth`` (N,); and
+    ``train_s`` (R,), seconds, zeros where training costs nothing.
 
     Raises
     ------
@@ -74,9 +77,15 @@ def _from_toml(path: Path) -> World:
     missing = sorted(_NEEDED - values.keys())
     if missing:
         raise ValueError(f"{missing[0]}: needed, found none")
+    family, points = values["family"], values["points"]
+    if family in _SHAPE and _SHAPE[family] not in values:
+        raise ValueError(f"{_SHAPE[family]}: needed for family '{family}', found none")
     shape = {key: value for key, value in values.items() if key in _CURVE}
     rest = {key: value for key, value in values.items() if key in _WORLD}
-    return World(**{"name": path.stem, **rest}, curve=Curve(**shape))
+    world = World(**{"name": path.stem, **rest}, curve=Curve(**shape))
+    if any(error >= 1.0 for _, error in world.curve.points):
+        raise ValueError(f"points: expected errors as shares in (0, 1), found {points!r}")
+    return world
 
 
 def _known() -> list[str]:
@@ -84,11 +93,15 @@ def _known() -> list[str]:
 
 
 def _from_npz(path: Path) -> Replay:
-    with np.load(path, allow_pickle=False) as recorded:
-        arrays = {name: recorded[name] for name in recorded.files}
-    sizes = _array(arrays, "n_train")
+    arrays = _arrays(path)
+    known = _SCORES if "scores" in arrays else _REDUCED
+    if unknown := sorted(arrays.keys() - known):
+        raise ValueError(f"{unknown[0]}: unknown array; known are {', '.join(sorted(known))}")
+    if missing := sorted(known - arrays.keys()):
+        raise ValueError(f"{missing[0]}: needed, found {', '.join(sorted(arrays)) or 'no array'}")
+    sizes = arrays["n_train"]
     if "scores" in arrays:
-        scores, truth = arrays["scores"], _array(arrays, "truth")
+        scores, truth = arrays["scores"], arrays["truth"]
         if scores.ndim != 3 or scores.shape[1:2] != truth.shape:
             raise ValueError(
                 f"scores: expected shape (R, {truth.size}, C), found shape {scores.shape}"
@@ -98,13 +111,20 @@ def _from_npz(path: Path) -> Replay:
         wrong = np.stack([one.label != truth for one in said])
         n_classes = int(scores.shape[2])
     else:
-        deficit, wrong = _array(arrays, "deficit"), _array(arrays, "wrong")
-        n_classes = int(_array(arrays, "n_classes"))
-    seconds = arrays.get("train_s", np.zeros(sizes.shape))
-    return Replay(path.stem, sizes, deficit, wrong, seconds, n_classes)
+        deficit, wrong = arrays["deficit"], arrays["wrong"]
+        n_classes = int(arrays["n_classes"])
+    return Replay(path.stem, sizes, deficit, wrong, arrays["train_s"], n_classes)
 
 
-def _array(arrays: Mapping[str, npt.NDArray[Any]], name: str) -> npt.NDArray[Any]:
-    if name not in arrays:
-        raise ValueError(f"{name}: needed, found {', '.join(sorted(arrays)) or 'no array'}")
-    return arrays[name]
+def _arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
+    with path.open("rb") as file:  # NumPy takes what is no archive for a pickle
+        if not zipfile.is_zipfile(file):
+            raise PoolError(f"{path}: not an .npz archive, as numpy.savez writes it")
+        arrays = {}
+        with np.load(file, allow_pickle=False) as recorded:
+            for name in recorded.files:
+                try:
+                    arrays[name] = recorded[name]
+                except ValueError as error:
+                    raise ValueError(f"{name}: expected an array of numbers: {error}") from error
+    return arrays
