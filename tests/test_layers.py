@@ -50,6 +50,7 @@ DOORS: dict[str, set[str]] = {
     "PIL": {"pools"},
     "cupy": {"cuda"},
     "filelock": {"store"},
+    "httpx": {"annotators"},
     "pyarrow": {"export"},
     "pydantic": {"config", "settings"},
     "pytest": {"testing"},

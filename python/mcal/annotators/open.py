@@ -6,7 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mcal.errors import AnnotatorError
-from mcal.settings import AnnotatorSettings, CallableSettings, FilesSettings, OracleSettings
+from mcal.settings import (
+    AnnotatorSettings,
+    CallableSettings,
+    FilesSettings,
+    LabelStudioSettings,
+    OracleSettings,
+)
 from mcal.types import NO_LABEL, Annotator, IndexArray, Picture, Pool
 
 from .files import FilesAnnotator
@@ -63,6 +69,10 @@ def open_annotator(
                 timeout_s=settings.timeout_s,
                 attempts=settings.attempts,
             )
+        case LabelStudioSettings():
+            from .label_studio import LabelStudioAnnotator  # httpx only when it is asked for
+
+            return LabelStudioAnnotator(settings, picture)
 
 
 def _open_oracle(

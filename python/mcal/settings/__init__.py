@@ -4,7 +4,13 @@ The same tree is read from TOML by ``config.py``, built from keyword arguments b
 ``Campaign.create`` and kept as JSON in the store.
 """
 
-from .annotator import AnnotatorSettings, CallableSettings, FilesSettings, OracleSettings
+from .annotator import (
+    AnnotatorSettings,
+    CallableSettings,
+    FilesSettings,
+    LabelStudioSettings,
+    OracleSettings,
+)
 from .tree import (
     CertificateSettings,
     ClassifierSettings,
@@ -21,6 +27,7 @@ __all__ = [
     "CertificateSettings",
     "ClassifierSettings",
     "FilesSettings",
+    "LabelStudioSettings",
     "OracleSettings",
     "PlanSettings",
     "PoolSettings",

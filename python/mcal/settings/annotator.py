@@ -12,7 +12,13 @@ from pydantic import Field, model_validator
 
 from .base import Model
 
-__all__ = ["AnnotatorSettings", "CallableSettings", "FilesSettings", "OracleSettings"]
+__all__ = [
+    "AnnotatorSettings",
+    "CallableSettings",
+    "FilesSettings",
+    "LabelStudioSettings",
+    "OracleSettings",
+]
 
 
 class OracleSettings(Model):
@@ -62,7 +68,37 @@ class CallableSettings(Model):
     """Tries where a call timed out, lost its connection, or says that it may be tried again."""
 
 
+class LabelStudioSettings(Model):
+    """People who label in Label Studio."""
+
+    kind: Literal["label-studio"] = "label-studio"
+    url: Annotated[str, Field(pattern=r"^https?://[^/@?#\s]+(/[^@?#\s]*)?$")]
+    """Where the server is: "https://labels.example.com"."""
+    project: Annotated[int, Field(ge=1)] | Annotated[str, Field(min_length=3, max_length=50)]
+    """The number of a project, or its title; a title that no project has makes a new one."""
+    token_env: str = "LABEL_STUDIO_API_KEY"
+    """The environment variable that holds a legacy token or a personal access token."""
+    images: Literal["inline", "url", "local-files"] = "inline"
+    """Whether tasks hold their images, or where Label Studio finds them."""
+    image_url: str | None = None
+    """Where "{item}" stands for an item's name. ``images = "url"``: an address. ``"local-files"``:
+    a path below the server's own root for local files, default "{item}"."""
+    timeout_s: Annotated[float, Field(gt=0.0, allow_inf_nan=False)] = 60.0
+    """How long to wait for an answer of the server before trying again."""
+
+    @model_validator(mode="after")
+    def _knows_where_images_are(self) -> LabelStudioSettings:
+        if self.image_url is not None and "{item}" not in self.image_url:
+            raise ValueError(f'image_url: expected "{{item}}" in it, found "{self.image_url}"')
+        if self.images == "url" and self.image_url is None:
+            raise ValueError('image_url: needed for images = "url", found none')
+        if self.images == "inline" and self.image_url is not None:
+            raise ValueError('image_url: only for images = "url" or "local-files"')
+        return self
+
+
 AnnotatorSettings = Annotated[
-    OracleSettings | FilesSettings | CallableSettings, Field(discriminator="kind")
+    OracleSettings | FilesSettings | CallableSettings | LabelStudioSettings,
+    Field(discriminator="kind"),
 ]
 """Any of them; ``kind`` says which."""
