@@ -444,10 +444,15 @@ def test_classifiers_need_names_that_differ(tmp_path: Path, easy: Blobs) -> None
 def test_events_tell_the_story(tmp_path: Path, easy: Blobs) -> None:
     events: list[Event] = []
     with create(tmp_path / "run", easy) as campaign:
-        campaign.run(events.append)
+        result = campaign.run(events.append)
+    assert result is not None
     phases = [e.phase for e in events]
     assert phases[0] == "ask"
     assert phases[-1] == "done"
     assert {"train", "score", "plan", "decide"} <= set(phases)
     assert all(e.share is None or 0 <= e.share <= 1 for e in events)
     assert any("predicted_usd" in e.facts for e in events)
+    (certified,) = (e for e in events if e.phase == "label")
+    total_usd = result.summary.total_cost_usd
+    assert certified.facts["predicted_usd"] == total_usd, "known once the buying has ended"
+    assert certified.facts["predicted_interval_usd"] == (total_usd, total_usd)

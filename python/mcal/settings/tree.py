@@ -11,7 +11,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from ..prices import LabelPrices, item_prices
 from .annotator import AnnotatorSettings
-from .base import Dollars, Model, Share
+from .base import Dollars, Model, Number, Share, Whole
 
 __all__ = [
     "CertificateSettings",
@@ -37,13 +37,16 @@ class PoolSettings(Model):
         "image-folder",
         "image-tree",
     ]
+    """What they are: .npy files of numbers ("array") or of a frozen model's vectors ("embeddings"),
+    a flat folder of images or one with a folder for each class ("image-tree"), or a known data
+    set."""
     path: Path | None = None
     """File or folder; datasets that are found or fetched by themselves need none."""
     download: bool = False
     """Fetch the data set when it is not found."""
-    image_size: Annotated[int, Field(ge=8, le=1024)] = 224
-    """Height and width that images of a folder are brought to."""
-    limit: Annotated[int, Field(ge=1)] | None = None
+    image_size: Annotated[Whole, Field(ge=8, le=1024)] = 224
+    """Height and width that images of a folder are brought to, in pixels."""
+    limit: Annotated[Whole, Field(ge=1)] | None = None
     """Keep only so many items: the first of an array, of embeddings and of an image folder, a fixed
     random choice of the others."""
 
@@ -55,43 +58,51 @@ class ClassifierSettings(Model):
     """"small-cnn", "cnn18", "resnet18", "resnet50", "efficientnet_b0", any torchvision
     classification model, "linear" for embeddings, or "auto": by pool and device."""
     recipe: Literal["fast", "paper"] = "fast"
-    epochs: Annotated[int, Field(ge=1)] | None = None
-    batch_size: Annotated[int, Field(ge=1)] | None = None
+    """How it is trained: in little time, or as the paper did."""
+    epochs: Annotated[Whole, Field(ge=1)] | None = None
+    """Passes over the training items (default: the recipe's)."""
+    batch_size: Annotated[Whole, Field(ge=1)] | None = None
+    """Items in one step of training (default: the recipe's)."""
     device: str = "auto"
+    """"cpu", "cuda", another of torch's names, or "auto": a GPU where there is one."""
 
 
-Price = Annotated[float, Field(ge=1e-9, allow_inf_nan=False)]
+Price = Annotated[Number, Field(ge=1e-9, allow_inf_nan=False)]
 
 
 class PriceTier(Model):
-    """What a judgement costs once so many have been bought."""
+    """What one judgement costs once so many have been bought."""
 
     model_config = ConfigDict(populate_by_name=True, serialize_by_alias=True)
 
-    n_from: Annotated[int, Field(ge=0, alias="from")]
+    n_from: Annotated[Whole, Field(ge=0, alias="from")]
     """Judgements bought before in this campaign; written ``from`` in files."""
     price: Price
+    """Dollars for one judgement."""
 
 
 class PriceSettings(Model):
     """What things cost, in dollars, and how fast people are."""
 
     price_per_label: Price = 0.04
-    """One person's judgement; with ``tiers``, that of the first."""
+    """Dollars for one person's judgement of one item; with ``tiers``, that of the first."""
     tiers: tuple[PriceTier, ...] = ()
-    """Volume prices: judgement ``from`` of the campaign and later cost ``price`` each, those
-    before it what they cost. ``from`` rises from 0."""
-    judgements_per_item: Annotated[int, Field(ge=1)] = 1
-    """People who judge an item before its one answer comes back; all of them are paid."""
-    min_batch: Annotated[int, Field(ge=1)] = 1
+    """Volume prices: judgement ``from`` of the campaign and later cost ``price`` dollars each,
+    those before it what they cost. ``from`` counts judgements, not items, and rises from 0."""
+    judgements_per_item: Annotated[Whole, Field(ge=1)] = 1
+    """People who judge an item before its one answer comes back; each judgement is paid."""
+    min_batch: Annotated[Whole, Field(ge=1)] = 1
     """Fewest items people take at a time: a smaller purchase grows to it where it can."""
-    latency_hours: Annotated[float, Field(ge=0.0, allow_inf_nan=False)] = 0.0
-    """From sending a batch to its first answers; for dates only."""
-    items_per_hour: Annotated[float, Field(gt=0.0, allow_inf_nan=False)] | None = None
-    """Items that people answer in an hour; for dates only."""
+    latency_hours: Annotated[Number, Field(ge=0.0, allow_inf_nan=False)] = 0.0
+    """Hours from sending a batch to its first answers; for dates only."""
+    items_per_hour: Annotated[Number, Field(gt=0.0, allow_inf_nan=False)] | None = None
+    """Items, not judgements, that people answer in an hour; for dates only."""
     machine_fee: Dollars = 0.0
+    """Dollars for each label that the machine gives."""
     gpu_usd_per_hour: Dollars = 3.0
+    """Dollars for an hour of training or scoring, on whatever device it runs."""
     fixed_cost_per_training: Dollars = 0.0
+    """Dollars for each training of each candidate, beside its hours."""
 
     @cached_property
     def people(self) -> LabelPrices:
@@ -128,26 +139,31 @@ class PriceSettings(Model):
 class PlanSettings(Model):
     """How the campaign decides; algorithm.md sections 2 to 4."""
 
-    test_size: Annotated[int, Field(ge=1)] | None = None
-    """|T|; default clip(1.5 % of N, min(500, 5 % of N), 5,000)."""
+    test_size: Annotated[Whole, Field(ge=1)] | None = None
+    """|T|, in items (default: clip(1.5 % of N, min(500, 5 % of N), 5,000); of what a budget buys at
+    most 15 %)."""
     initial_share: Share = 0.01
-    """|B0| / N."""
+    """|B0| / N: the share of the items that the first training is on."""
     form: Literal["average", "power", "truncated", "floor", "plateau"] = "average"
+    """Of the learning curves: one of four, or an average by how well they fit."""
     training_cost: Literal["measured", "paper", "constant", "cubic", "warm"] = "measured"
-    beta: Annotated[float, Field(ge=0.0)] = 0.02
+    """How the dollars of a training grow with its items: as measured in this campaign, as Eq. 4 of
+    the paper, not at all, with their cube, or with the new items alone."""
+    beta: Annotated[Number, Field(ge=0.0)] = 0.02
     """Share of the best total that smaller batches may cost."""
     delta_min_share: Share = 0.01
-    """Smallest batch / N."""
-    max_steps: Annotated[int, Field(ge=1)] = 10
+    """Smallest batch / N, in items."""
+    max_steps: Annotated[Whole, Field(ge=1)] = 10
+    """Most purchases on the way to the planned training size."""
     stable_share: Share = 0.05
-    """Delta: how far a stable plan may move between rounds."""
-    min_gain_share: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.002
+    """Delta: how far a stable plan may move between rounds, as a share of its total."""
+    min_gain_share: Annotated[Number, Field(ge=0.0, lt=1.0)] = 0.002
     """Go on only for a gain of at least this share of the human-only price."""
     exploration_share: Share = 0.1
     """Give up when training has cost this share of the human-only price."""
-    replicas: Annotated[int, Field(ge=0, le=100_000)] = 500
+    replicas: Annotated[Whole, Field(ge=0, le=100_000)] = 500
     """Resamples of the test items behind intervals and decisions; 0: the point plan decides."""
-    safety: Annotated[float, Field(ge=0.0, le=5.0)] = 1.645
+    safety: Annotated[Number, Field(ge=0.0, le=5.0)] = 1.645
     """Standard errors added to the point estimate before it is held against the target: for the
     plan, and where there is no audit for the machine labels too."""
 
@@ -161,28 +177,41 @@ class CertificateSettings(Model):
     expected to save a few labels. Only for ``target = "set"``.
     none: a point estimate with ``plan.safety`` decides; nothing is promised."""
     confidence: Share = 0.95
-    """That the promise holds."""
+    """Probability that the promise holds."""
 
 
 class Settings(Model):
     """A campaign, whole."""
 
     target_error: Share = 0.05
-    budget_usd: Annotated[float, Field(gt=0.0, le=1e9, allow_inf_nan=False)] | None = None
-    """Dollars for everything. With a budget the campaign does not buy its way to the target error:
-    it seeks the smallest error that the budget pays for, never exceeds it, and says whether the
-    target is met."""
+    """Wrong machine labels that are allowed, as a share: 0.05 is 5 %."""
+    budget_usd: Annotated[Number, Field(gt=0.0, le=1e9, allow_inf_nan=False)] | None = None
+    """Dollars for everything (default: no limit). With a budget the campaign does not buy its way
+    to the target error: it seeks the smallest error that the budget pays for, never exceeds it, and
+    says whether the target is met. It may be raised while the campaign runs."""
     target: Literal["set", "machine"] = "set"
+    """Of what ``target_error`` is a share: all items, or the machine's labels."""
     classes: tuple[str, ...] | None = None
-    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    """Names of the classes; needed where the pool does not bring them."""
+    seed: Annotated[Whole, Field(ge=0, lt=2**63)] = 0
+    """Of every random choice."""
     preset: Literal["default", "paper"] = "default"
+    """"paper" plans and stops as printed in the paper: no audit, no replicas."""
     selection: Literal["margin", "entropy", "least_confidence", "k_center", "random"] = "margin"
+    """Which items are bought for training: those the model is least sure of by a score, those that
+    cover the pool, or any."""
     pool: PoolSettings | None = None
+    """Where the items come from."""
     annotator: AnnotatorSettings | None = None
+    """Who is asked."""
     classifier: tuple[ClassifierSettings, ...] = (ClassifierSettings(),)
+    """The candidates; several are raced on shared labels."""
     prices: PriceSettings = PriceSettings()
+    """What things cost."""
     plan: PlanSettings = PlanSettings()
+    """How the campaign decides."""
     certificate: CertificateSettings = CertificateSettings()
+    """What is promised at the end."""
 
     @property
     def is_audited(self) -> bool:
