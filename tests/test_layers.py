@@ -57,10 +57,12 @@ DOORS: dict[str, set[str]] = {
     "rich": {"cli"},
     "sklearn": {"pools"},
     "sqlite3": {"annotators", "store"},
+    "starlette": {"annotators"},
     "tenacity": {"annotators"},
     "torch": {"classifiers"},
     "torchvision": {"classifiers", "pools"},
     "typer": {"cli"},
+    "uvicorn": {"annotators"},
 }
 
 # All that the rooms of numbers need of the standard library: no files, no clock, no randomness.

@@ -26,6 +26,8 @@ _WHERE = {
     "CallableSettings": "mcal.settings",
     "FunctionAnnotator": "mcal.annotators.function",
     "LabelStudioSettings": "mcal.settings",
+    "WebAnnotator": "mcal.annotators.web",
+    "WebSettings": "mcal.settings",
     "CertificateSettings": "mcal.settings",
     "ClassifierSettings": "mcal.settings",
     "DeviceError": "mcal.errors",
@@ -128,6 +130,8 @@ __all__ = [
     "Settings",
     "TrainingCost",
     "Uncertainty",
+    "WebAnnotator",
+    "WebSettings",
     "WeightedAuditPlan",
     "__version__",
     "audit_order",
@@ -174,6 +178,7 @@ if TYPE_CHECKING:
     )
     from .annotators import FilesAnnotator, OracleAnnotator
     from .annotators.function import FunctionAnnotator
+    from .annotators.web import WebAnnotator
     from .bootstrap import (
         CurveReplicas,
         MeasuredRound,
@@ -219,6 +224,7 @@ if TYPE_CHECKING:
         PriceSettings,
         PriceTier,
         Settings,
+        WebSettings,
     )
     from .store import CampaignSummary
     from .types import NO_LABEL

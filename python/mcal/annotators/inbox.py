@@ -2,6 +2,8 @@
 
 One file, used by several processes at once: a campaign orders and collects, a page or a function
 judges. What was said is on disk before ``say`` returns; what was collected is never changed.
+``n_wanted``, of an item and of an order, counts the judgements still to come; triggers keep it, so
+that open items are found through an index, however large the order is.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +33,8 @@ _TABLES = """
         round INTEGER NOT NULL,
         classes TEXT NOT NULL,
         n_judgements INTEGER NOT NULL CHECK (n_judgements >= 1),
+        n_items INTEGER NOT NULL,
+        n_wanted INTEGER NOT NULL CHECK (n_wanted >= 0),
         ordered_at TEXT NOT NULL
     );
     CREATE TABLE order_items (
@@ -38,8 +42,11 @@ _TABLES = """
         position INTEGER NOT NULL,
         item INTEGER NOT NULL CHECK (item >= 0),
         name TEXT NOT NULL,
+        n_wanted INTEGER NOT NULL CHECK (n_wanted >= 0),
         PRIMARY KEY ("order", item)
     ) WITHOUT ROWID;
+    CREATE INDEX items_in_order ON order_items ("order", position);
+    CREATE INDEX open_items ON order_items ("order", position) WHERE n_wanted > 0;
     CREATE TABLE judgements (
         id INTEGER PRIMARY KEY,
         "order" INTEGER NOT NULL,
@@ -51,6 +58,41 @@ _TABLES = """
         UNIQUE ("order", item, person),
         FOREIGN KEY ("order", item) REFERENCES order_items
     );
+    CREATE INDEX said_by ON judgements (person);
+    CREATE INDEX said_in_order_by ON judgements (person, "order");
+    CREATE INDEX said_about_by ON judgements (person, item);
+    CREATE INDEX not_collected ON judgements ("order") WHERE NOT collected;
+    CREATE TABLE leases (
+        "order" INTEGER NOT NULL,
+        item INTEGER NOT NULL,
+        person TEXT NOT NULL,
+        until_s REAL NOT NULL,
+        PRIMARY KEY ("order", item, person),
+        FOREIGN KEY ("order", item) REFERENCES order_items
+    ) WITHOUT ROWID;
+    CREATE INDEX leases_of_a_person ON leases (person);
+    CREATE TABLE skips (
+        id INTEGER PRIMARY KEY,
+        "order" INTEGER NOT NULL,
+        item INTEGER NOT NULL,
+        person TEXT NOT NULL,
+        UNIQUE (person, "order", item),
+        FOREIGN KEY ("order", item) REFERENCES order_items
+    );
+    CREATE TRIGGER judged AFTER INSERT ON judgements BEGIN
+        UPDATE order_items SET n_wanted = n_wanted - 1
+        WHERE "order" = NEW."order" AND item = NEW.item;
+        UPDATE orders SET n_wanted = n_wanted - 1 WHERE id = NEW."order";
+        DELETE FROM leases
+        WHERE "order" = NEW."order" AND item = NEW.item AND person = NEW.person;
+        DELETE FROM skips
+        WHERE "order" = NEW."order" AND item = NEW.item AND person = NEW.person;
+    END;
+    CREATE TRIGGER taken_back AFTER DELETE ON judgements BEGIN
+        UPDATE order_items SET n_wanted = n_wanted + 1
+        WHERE "order" = OLD."order" AND item = OLD.item;
+        UPDATE orders SET n_wanted = n_wanted + 1 WHERE id = OLD."order";
+    END;
     CREATE TRIGGER collected_stands BEFORE UPDATE OF label, person ON judgements
     WHEN OLD.collected BEGIN SELECT RAISE(ABORT, 'collected'); END;
     CREATE TRIGGER collected_stays BEFORE DELETE ON judgements
@@ -84,7 +126,7 @@ class Inbox:
         self._path = path
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            with self._writing() as db:
+            with self.writing() as db:
                 (version,) = db.execute("PRAGMA user_version").fetchone()
                 if version == 0:
                     for statement in _statements(_TABLES):
@@ -103,7 +145,7 @@ class Inbox:
         Raises ``AnnotatorError`` when other items were ordered under this id.
         """
         items = list(zip(batch.indices.tolist(), batch.item_names, strict=True))
-        with self._writing() as db:
+        with self.writing() as db:
             found = self._find(db, batch.batch_id)
             if found is not None:
                 rows = db.execute(
@@ -116,25 +158,30 @@ class Inbox:
                     )
                 return
             order = db.execute(
-                "INSERT INTO orders (batch_id, purpose, round, classes, n_judgements, ordered_at)"
-                " VALUES (?, ?, ?, ?, ?, ?)",
+                "INSERT INTO orders (batch_id, purpose, round, classes, n_judgements, n_items,"
+                " n_wanted, ordered_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     batch.batch_id,
                     batch.purpose,
                     batch.round,
                     json.dumps(batch.classes),
                     batch.n_judgements,
+                    len(items),
+                    len(items) * batch.n_judgements,
                     _now(),
                 ),
             ).lastrowid
             db.executemany(
-                "INSERT INTO order_items VALUES (?, ?, ?, ?)",
-                [(order, position, *item) for position, item in enumerate(items)],
+                "INSERT INTO order_items VALUES (?, ?, ?, ?, ?)",
+                [
+                    (order, position, *item, batch.n_judgements)
+                    for position, item in enumerate(items)
+                ],
             )
 
     def orders(self) -> list[Order]:
         """Every order, oldest first."""
-        with self._reading() as db:
+        with self.reading() as db:
             return [
                 Order(
                     Batch(
@@ -150,8 +197,7 @@ class Inbox:
                 )
                 for order, batch_id, purpose, round_, classes, n_judgements, n_judged in db.execute(
                     "SELECT id, batch_id, purpose, round, classes, n_judgements,"
-                    ' (SELECT COUNT(*) FROM judgements WHERE "order" = orders.id)'
-                    " FROM orders ORDER BY id"
+                    " n_items * n_judgements - n_wanted FROM orders ORDER BY id"
                 ).fetchall()
                 for items in [
                     db.execute(
@@ -172,7 +218,7 @@ class Inbox:
         ValueError
             The item is not in the batch, or the label is no class of it.
         """
-        with self._writing() as db:
+        with self.writing() as db:
             row = db.execute(
                 "SELECT id, classes, n_judgements FROM orders WHERE batch_id = ?", (batch_id,)
             ).fetchone()
@@ -202,7 +248,7 @@ class Inbox:
 
     def take_back(self, batch_id: str, index: int, person: str) -> bool:
         """Forget a judgement, and return whether that was possible: not once it was collected."""
-        with self._writing() as db:
+        with self.writing() as db:
             return bool(
                 db.execute(
                     'DELETE FROM judgements WHERE "order" = ? AND item = ? AND person = ?'
@@ -211,21 +257,42 @@ class Inbox:
                 ).rowcount
             )
 
-    def collect(self, batch_id: str) -> Judgements:
-        """All judgements of a batch so far, by item in the batch's order; they stand from now on.
+    def n_wanted(self, batch_id: str) -> int:
+        """Judgements of a batch still to come; 0 for a batch that was never ordered here."""
+        with self.reading() as db:
+            row = db.execute("SELECT n_wanted FROM orders WHERE batch_id = ?", (batch_id,))
+            return sum(n_wanted for (n_wanted,) in row)
 
-        Raises ``AnnotatorError`` when the batch was never ordered here.
+    def has_whole_order(self) -> bool:
+        """Whether an order has all its judgements and some were not collected."""
+        with self.reading() as db:
+            return bool(
+                db.execute(
+                    "SELECT 1 FROM orders WHERE n_wanted = 0 AND EXISTS (SELECT 1 FROM judgements"
+                    ' WHERE "order" = orders.id AND NOT collected)'
+                ).fetchone()
+            )
+
+    def collect(self, batch_id: str, hold_s: float = 0.0) -> Judgements:
+        """The judgements of a batch so far, by item in the batch's order; they stand from now on.
+
+        Those said less than ``hold_s`` seconds ago are left for their people to take back; where
+        the clock was set back meanwhile, at once. Raises ``AnnotatorError`` when the batch was
+        never ordered here.
         """
-        with self._writing() as db:
+        with self.writing() as db:
+            now = datetime.now(UTC)  # once others have written: what they said is not later
             order = self._find(db, batch_id)
             if order is None:
                 raise AnnotatorError(f"{self._path}: knows no order {batch_id}; was it moved?")
             db.execute(
-                'UPDATE judgements SET collected = 1 WHERE "order" = ? AND NOT collected', (order,)
+                'UPDATE judgements SET collected = 1 WHERE "order" = ? AND NOT collected'
+                " AND (said_at <= ? OR said_at > ?)",
+                (order, _written(now - timedelta(seconds=hold_s)), _written(now)),
             )
             rows = db.execute(
                 'SELECT item, label, person FROM judgements JOIN order_items USING ("order", item)'
-                ' WHERE "order" = ? ORDER BY position, id',
+                ' WHERE "order" = ? AND collected ORDER BY position, id',
                 (order,),
             ).fetchall()
         return Judgements(
@@ -239,8 +306,8 @@ class Inbox:
         return None if row is None else int(row[0])
 
     @contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection]:
-        """A connection of its own, so that threads share nothing."""
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """A connection of its own, so that threads share nothing; for this folder's use."""
         try:
             with closing(sqlite3.connect(self._path, _BUSY_S, isolation_level=None)) as db:
                 db.execute("PRAGMA foreign_keys = ON")
@@ -249,8 +316,9 @@ class Inbox:
             raise AnnotatorError(f"{self._path}: cannot be used: {error}") from error
 
     @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        with self._reading() as db:
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """The same in one transaction."""
+        with self.reading() as db:
             db.execute("PRAGMA synchronous = FULL")
             db.execute("BEGIN IMMEDIATE")
             try:
@@ -272,4 +340,8 @@ def _statements(script: str) -> Iterator[str]:
 
 
 def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
+    return _written(datetime.now(UTC))
+
+
+def _written(moment: datetime) -> str:
+    return moment.isoformat(timespec="milliseconds")

@@ -12,6 +12,7 @@ from mcal.settings import (
     FilesSettings,
     LabelStudioSettings,
     OracleSettings,
+    WebSettings,
 )
 from mcal.types import NO_LABEL, Annotator, IndexArray, Picture, Pool
 
@@ -73,6 +74,10 @@ def open_annotator(
             from .label_studio import LabelStudioAnnotator  # httpx only when it is asked for
 
             return LabelStudioAnnotator(settings, picture)
+        case WebSettings(undo_s=undo_s):
+            from .web import WebAnnotator
+
+            return WebAnnotator(folder, undo_s)
 
 
 def _open_oracle(

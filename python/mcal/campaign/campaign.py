@@ -179,11 +179,17 @@ class Campaign:
 
     @classmethod
     def from_settings(
-        cls, settings: Settings, folder: str | Path, *, progress: Progress | None = None
+        cls,
+        settings: Settings,
+        folder: str | Path,
+        *,
+        progress: Progress | None = None,
+        parts: tuple[Pool, Annotator] | None = None,
     ) -> Self:
         """Create the campaign that the settings describe whole, or go on with it.
 
         A campaign goes on with the settings it began with; a budget may have been raised.
+        ``parts`` are what ``open_parts`` made of the settings, where others need them too.
 
         Raises
         ------
@@ -196,7 +202,7 @@ class Campaign:
         found = Store.exists(folder)
         if found:
             check_same_settings(settings, folder)
-        pool, annotator = open_parts(settings, folder, progress)
+        pool, annotator = parts or open_parts(settings, folder, progress)
         if found:
             return cls.open(folder, pool=pool, annotator=annotator, budget_usd=settings.budget_usd)
         return cls.create(folder, pool=pool, annotator=annotator, settings=settings)

@@ -12,7 +12,7 @@ from typer.core import TyperGroup
 from mcal import __version__
 from mcal.errors import McalError
 
-from . import demo, doctor, evaluate, export, quote, run, simulate, status
+from . import demo, doctor, evaluate, export, label, quote, run, simulate, status
 
 __all__ = ["FAILED", "STOPPED", "app"]
 
@@ -72,6 +72,7 @@ def _options(
 app.command("demo")(demo.demo)
 app.command("quote")(quote.quote)
 app.command("run")(run.run)
+app.command("label")(label.label)
 app.command("status")(status.status)
 app.command("export")(export.export)
 app.command("evaluate")(evaluate.evaluate)

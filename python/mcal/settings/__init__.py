@@ -10,6 +10,7 @@ from .annotator import (
     FilesSettings,
     LabelStudioSettings,
     OracleSettings,
+    WebSettings,
 )
 from .tree import (
     CertificateSettings,
@@ -34,4 +35,5 @@ __all__ = [
     "PriceSettings",
     "PriceTier",
     "Settings",
+    "WebSettings",
 ]

@@ -18,6 +18,7 @@ __all__ = [
     "FilesSettings",
     "LabelStudioSettings",
     "OracleSettings",
+    "WebSettings",
 ]
 
 
@@ -97,8 +98,16 @@ class LabelStudioSettings(Model):
         return self
 
 
+class WebSettings(Model):
+    """A page that ``mcal label`` serves."""
+
+    kind: Literal["web"] = "web"
+    undo_s: Annotated[float, Field(ge=0.0, allow_inf_nan=False)] = 60.0
+    """Seconds in which people can take an answer back; at most 10 once their batch is whole."""
+
+
 AnnotatorSettings = Annotated[
-    OracleSettings | FilesSettings | CallableSettings | LabelStudioSettings,
+    OracleSettings | FilesSettings | CallableSettings | LabelStudioSettings | WebSettings,
     Field(discriminator="kind"),
 ]
 """Any of them; ``kind`` says which."""

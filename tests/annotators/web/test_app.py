@@ -1,0 +1,386 @@
+"""The page's routes, and what strangers, foreign sites and hostile names can do to it: nothing."""
+
+import logging
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from starlette.testclient import TestClient
+from starlette.types import ASGIApp
+
+from mcal.annotators.inbox import Inbox
+from mcal.annotators.secrets import Secret
+from mcal.annotators.web.app import Page, build_app
+from mcal.annotators.web.desk import Desk
+from mcal.annotators.web.guard import Buckets
+from mcal.annotators.web.status import Status
+from mcal.errors import PoolError
+from mcal.types import Batch, Picture, Purpose
+
+SECRET = "s3cret-" * 8
+HERE = "http://127.0.0.1:8642"
+HOSTILE = (
+    "<script>alert(1)</script>",
+    "../../etc/passwd",
+    "line\nbreak",
+    "\u202egnp.exe",
+    "a b?#%2e",
+)
+PICTURES = {
+    0: Picture(b"png", "image/png"),
+    1: Picture(b"<svg onload=alert(1)>", "image/svg+xml"),
+    2: Picture(b"<script>alert(1)</script>", "text/html"),
+    3: None,
+}
+
+
+def picture(index: int) -> Picture | None:
+    if index == 4:
+        raise PoolError("/secret/place/a.png: gone")
+    return PICTURES[index]
+
+
+@pytest.fixture
+def inbox(tmp_path: Path) -> Inbox:
+    found = Inbox(tmp_path / "inbox")
+    indices = np.arange(5)
+    found.order(Batch("b/../1", Purpose.TEST, 0, indices, HOSTILE, ("<b>", "dog")))
+    return found
+
+
+def app_of(inbox: Inbox, **limits: Buckets) -> ASGIApp:
+    page = Page(Desk(inbox), "flowers", ("<b>", "dog"), picture, lambda: Status("people"))
+    return build_app(page, Secret(SECRET), hosts=["labels.example"], **limits)
+
+
+@pytest.fixture
+def app(inbox: Inbox) -> ASGIApp:
+    plenty = Buckets(1e6, 1e6)
+    return app_of(inbox, known=plenty, strangers=plenty)
+
+
+@pytest.fixture
+def stranger(app: ASGIApp) -> TestClient:
+    return TestClient(app, base_url=HERE, follow_redirects=False)
+
+
+@pytest.fixture
+def client(stranger: TestClient) -> TestClient:
+    return entered(stranger)
+
+
+def entered(client: TestClient) -> TestClient:
+    assert client.get("/", params={"key": SECRET}).status_code == 200
+    return client
+
+
+READ = ("/", "/page.css", "/page.js", "/api/campaign", "/picture/1/0", "/favicon.ico", "/nothing")
+WRITTEN = ("/api/take", "/api/say", "/api/skip", "/api/undo", "/api/name")
+
+
+def test_somebody_labels(client: TestClient, inbox: Inbox) -> None:
+    about = client.get("/api/campaign").json()
+    assert (about["title"], about["classes"]) == ("flowers", ["<b>", "dog"])
+    assert about["status"]["phase"] == "people"
+    found = client.post("/api/take", json={"n": 2}).json()
+    assert [item["index"] for item in found["items"]] == [0, 1]
+    assert found["orders"] == [
+        {"order": 1, "purpose": "test", "round": 0, "n_judged": 0, "n_ordered": 5}
+    ]
+    assert client.post("/api/say", json={"order": 1, "index": 0, "label": 1}).json()["taken"]
+    assert client.post("/api/say", json={"order": 1, "index": 1, "label": -1}).json()["taken"]
+    back = client.post("/api/undo", json={}).json()
+    assert (back["item"]["index"], back["label"]) == (1, -1)
+    assert client.post("/api/skip", json={"order": 1, "index": 1}).json() == {}
+    assert inbox.collect("b/../1").labels.tolist() == [1]
+    assert client.post("/api/undo", json={}).json() == {"item": None, "said_any": True}
+
+
+def test_two_browsers_are_two_people_until_they_give_one_name(app: ASGIApp) -> None:
+    ann, bob = (entered(TestClient(app, base_url=HERE)) for _ in range(2))
+    items = [c.post("/api/take", json={"n": 2}).json()["items"] for c in (ann, bob)]
+    assert [[item["index"] for item in given] for given in items] == [[0, 1], [2, 3]]
+    for client in (ann, bob):
+        assert client.post("/api/name", json={"name": " Zoë  M. "}).json()["name"] == "Zoë M."
+        assert client.get("/api/campaign").json()["name"] == "Zoë M."
+    assert ann.post("/api/take", json={"n": 1}).json()["items"][0]["index"] == 4
+    assert bob.post("/api/take", json={"n": 1}).json()["items"][0]["index"] == 4
+
+
+@pytest.mark.parametrize("name", ["", "  ", "~ann", "a" * 41, "a\nb\x00", None, 7])
+def test_a_name_is_a_few_letters(client: TestClient, name: object) -> None:
+    answer = client.post("/api/name", json={"name": name})
+    assert answer.status_code == 400
+    assert answer.json()["problem"].startswith("name: expected")
+
+
+def test_pictures_are_shown_by_item(client: TestClient) -> None:
+    answer = client.get("/picture/1/0")
+    assert (answer.content, answer.headers["content-type"]) == (b"png", "image/png")
+    assert "sandbox" in answer.headers["content-security-policy"]
+
+
+# -- strangers -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("cookies", [{}, {"mcal-person": "~x"}])
+def test_nothing_is_readable_without_the_secret(
+    stranger: TestClient, cookies: dict[str, str]
+) -> None:
+    stranger.cookies.update(cookies)
+    answers = [stranger.get(path) for path in READ]
+    answers += [stranger.post(path, json={}) for path in WRITTEN]
+    answers += [stranger.get("/", params={"key": key}) for key in ("", "x", SECRET[:-1], "é")]
+    for answer in answers:
+        assert answer.status_code == 401
+        assert answer.text == "Open the address that mcal label has printed.\n"
+        assert "set-cookie" not in answer.headers
+
+
+def test_the_secret_becomes_a_cookie_that_no_script_reads(stranger: TestClient) -> None:
+    answer = stranger.get("/", params={"key": SECRET})
+    cookies = answer.headers.get_list("set-cookie")
+    assert len(cookies) == 2
+    for cookie in cookies:
+        assert "httponly" in cookie.lower()
+        assert "samesite=strict" in cookie.lower()
+    assert answer.headers["refresh"] == "0; url=/"
+    assert SECRET not in answer.text
+    assert stranger.get("/").status_code == 200
+
+
+def test_coming_again_is_the_same_person(client: TestClient) -> None:
+    client.post("/api/name", json={"name": "Zoë"})
+    assert entered(client).get("/api/campaign").json()["name"] == "Zoë"
+
+
+def test_a_forged_cookie_is_refused(client: TestClient) -> None:
+    (name,) = [name for name in client.cookies if name != "mcal-person"]
+    for forged in ("x", SECRET[:-1] + "x", SECRET + "x", ""):
+        cookies = {name: forged, "mcal-person": "~a"}
+        assert TestClient(client.app, base_url=HERE, cookies=cookies).get("/").status_code == 401
+
+
+@pytest.mark.parametrize("path", READ)
+def test_every_answer_is_locked_down(client: TestClient, path: str) -> None:
+    for answer in (client.get(path), TestClient(client.app, base_url=HERE).get(path)):
+        policy = answer.headers["content-security-policy"]
+        assert policy.startswith("default-src 'none'")
+        assert "unsafe" not in policy
+        assert "*" not in policy
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert answer.headers["x-frame-options"] == "DENY"
+        assert answer.headers["referrer-policy"] == "no-referrer"
+        assert answer.headers["cross-origin-resource-policy"] == "same-origin"
+        assert not [name for name in answer.headers if name.startswith("access-control")]
+
+
+def test_the_page_needs_nothing_from_elsewhere(client: TestClient) -> None:
+    for path in ("/", "/page.css", "/page.js"):
+        text = client.get(path).text
+        assert not re.findall(r"""(?:src|href|url|import)\s*[=(]?\s*["'(]?(?:https?:)?//""", text)
+    html = client.get("/").text
+    assert not re.findall(r"\son\w+=|\sstyle=|<style|<script>", html)
+
+
+# -- foreign sites -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example:8642", "", "[::1", "a"],
+)
+def test_a_foreign_name_that_points_here_is_refused(client: TestClient, host: str) -> None:
+    for path in (*READ, f"/?key={SECRET}"):
+        assert client.get(path, headers={"Host": host}).status_code == 421
+    assert client.post("/api/take", json={}, headers={"Host": host}).status_code == 421
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["127.0.0.1:8642", "localhost:9", "LOCALHOST", "[::1]:8642", "10.0.0.7", "labels.example"],
+)
+def test_our_own_names_are_answered(stranger: TestClient, host: str) -> None:
+    assert stranger.get("/", headers={"Host": host}).status_code == 401
+    assert stranger.get(f"/?key={SECRET}", headers={"Host": host}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "http://evil.example"},
+        {"Origin": "null"},
+        {"Origin": "http://127.0.0.1:9999"},
+        {"Origin": "http://127.0.0.1:8642.evil.example"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+    ],
+)
+def test_another_site_s_page_is_refused(
+    client: TestClient, inbox: Inbox, headers: dict[str, str]
+) -> None:
+    said = {"order": 1, "index": 0, "label": 1}
+    assert client.post("/api/say", json=said, headers=headers).status_code == 403
+    for path in READ:
+        assert client.get(path, headers=headers).status_code == 403
+    assert not inbox.collect("b/../1").indices.size
+
+
+def test_our_own_page_is_answered(client: TestClient) -> None:
+    headers = {"Origin": HERE, "Sec-Fetch-Site": "same-origin"}
+    assert client.post("/api/take", json={}, headers=headers).status_code == 400
+    assert client.post("/api/take", json={"n": 1}, headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "kind", ["text/plain", "application/x-www-form-urlencoded", "", "text/json"]
+)
+def test_what_a_form_can_send_is_refused(client: TestClient, kind: str) -> None:
+    answer = client.post("/api/undo", content=b"{}", headers={"Content-Type": kind})
+    assert answer.status_code == 415
+
+
+def test_other_methods_do_nothing(client: TestClient) -> None:
+    for path in WRITTEN:
+        for method in ("GET", "PUT", "DELETE", "OPTIONS"):
+            assert client.request(method, path).status_code == 405
+    assert client.post("/", json={}).status_code == 405
+
+
+# -- hostile names and numbers -------------------------------------------------------------------
+
+
+def test_hostile_names_are_data(client: TestClient) -> None:
+    answer = client.post("/api/take", json={"n": 5})
+    assert answer.headers["content-type"] == "application/json"
+    assert [item["name"] for item in answer.json()["items"]] == list(HOSTILE)
+
+
+@pytest.mark.parametrize("index", [1, 2])
+def test_what_could_run_is_never_served(client: TestClient, index: int) -> None:
+    answer = client.get(f"/picture/1/{index}")
+    assert answer.status_code == 415
+    assert b"alert" not in answer.content
+
+
+@pytest.mark.parametrize("index", [3, 4])
+def test_what_cannot_be_shown_is_told_without_its_path(client: TestClient, index: int) -> None:
+    answer = client.get(f"/picture/1/{index}")
+    assert (answer.status_code, answer.text) == (404, "cannot be shown\n")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/picture/1/5",
+        "/picture/2/0",
+        "/picture/1/-1",
+        "/picture/1/../../etc/passwd",
+        "/picture/1/%2e%2e%2f%2e%2e%2fetc%2fpasswd",
+        "/picture/1/..%5c..%5cetc%5cpasswd",
+        "/page.html",
+        "/assets/page.html",
+        "//etc/passwd",
+        f"/picture/1/{2**63}",
+        f"/picture/{10**100}/0",
+        "/picture/b/0",
+    ],
+)
+def test_only_ordered_items_are_served(client: TestClient, path: str) -> None:
+    answer = client.get(path)
+    assert answer.status_code == 404
+    assert "root:" not in answer.text
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b"\xff",
+        b"[" * 4000,
+        b'{"order": 1, "index": 0}',
+        b'{"order": 1, "index": 0, "label": "1"}',
+        b'{"order": 1, "index": 0, "label": true}',
+        b'{"order": 1, "index": 0, "label": 2}',
+        b'{"order": 1, "index": 0, "label": -2}',
+        b'{"order": 1, "index": 9, "label": 0}',
+        b'{"order": 9, "index": 0, "label": 0}',
+        b'{"order": 1, "index": 1e400, "label": 0}',
+        b'{"order": 1, "index": 9223372036854775808, "label": 0}',
+        b'{"order": "1 OR 1=1", "index": 0, "label": 0}',
+    ],
+)
+def test_what_makes_no_sense_is_refused(client: TestClient, inbox: Inbox, body: bytes) -> None:
+    answer = client.post("/api/say", content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 400
+    assert answer.json()["problem"]
+    assert not inbox.collect("b/../1").indices.size
+
+
+# -- how much and how often ----------------------------------------------------------------------
+
+
+def test_a_large_body_is_refused_unread(client: TestClient) -> None:
+    headers = {"Content-Type": "application/json"}
+    whole = b'{"n": 1}'.ljust(4096)
+    assert client.post("/api/take", content=whole, headers=headers).status_code == 200
+    assert client.post("/api/take", content=whole + b" ", headers=headers).status_code == 413
+    read = 0
+
+    def endless() -> Iterator[bytes]:
+        nonlocal read
+        while read < 100:
+            read += 1
+            yield b" " * 1024
+
+    answer = client.post("/api/take", content=endless(), headers=headers)
+    assert answer.status_code == 413
+
+
+def test_requests_are_limited_and_strangers_do_not_use_up_ours(inbox: Inbox) -> None:
+    now_s = [0.0]
+    app = app_of(
+        inbox,
+        known=Buckets(2.0, 3.0, clock=lambda: now_s[0]),
+        strangers=Buckets(0.5, 3.0, clock=lambda: now_s[0]),
+    )
+    client = entered(TestClient(app, base_url=HERE))  # one as a stranger
+    stranger = TestClient(app, base_url=HERE)
+    assert [stranger.get("/").status_code for _ in range(4)] == [401, 401, 429, 429]
+    codes = [client.get("/api/campaign").status_code for _ in range(4)]
+    assert codes == [200, 200, 200, 429]
+    assert client.get("/page.js").headers["retry-after"] == "1"
+    now_s[0] += 1.0
+    assert [client.get("/page.js").status_code for _ in range(3)] == [200, 200, 429]
+    assert stranger.get("/").headers["retry-after"] == "2"
+    now_s[0] += 2.0
+    assert stranger.get(f"/?key={SECRET}").status_code == 200
+
+
+def test_buckets_forget_the_oldest_key() -> None:
+    buckets = Buckets(1.0, 1.0, clock=lambda: 0.0, most_keys=2)
+    assert [buckets.wait_s(key) for key in "abab"] == [0.0, 0.0, 1.0, 1.0]
+    assert [buckets.wait_s(key) for key in "cab"] == [0.0, 0.0, 0.0]
+
+
+def test_the_secret_is_in_no_log(app: ASGIApp, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    with TestClient(app, base_url=HERE) as client:
+        entered(client).get("/api/campaign")
+    ours = [record for record in caplog.records if not record.name.startswith("httpx")]
+    assert not [record for record in ours if SECRET in record.getMessage()]
+
+
+def test_websockets_are_refused(app: ASGIApp) -> None:
+    from starlette.websockets import WebSocketDisconnect
+
+    with (
+        pytest.raises(WebSocketDisconnect),
+        TestClient(app, base_url=HERE).websocket_connect("/"),
+    ):
+        pass
