@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mcal.campaign.forecast import expected_audit, with_audit
-from mcal.certificate import plan_audit
+from mcal.bootstrap import CurveReplicas
+from mcal.campaign.depletion import PoolCurves
+from mcal.campaign.forecast import audit_labels, expected_audit, with_audit
+from mcal.certificate import certify, plan_audit
 from mcal.fitting import fit_curves
 from mcal.planning import Plan
 from mcal.settings import PriceSettings, Settings
@@ -28,7 +30,8 @@ def curves() -> Any:
     sizes = np.array([100.0, 200.0, 400.0, 800.0])
     error = 0.5 * THETAS[None, :] * (100.0 / sizes[:, None]) ** 0.5
     n_test = 400 * np.ones_like(error) * THETAS
-    return fit_curves(sizes, error * n_test, n_test, THETAS, n_classes=10)
+    fits = fit_curves(sizes, error * n_test, n_test, THETAS, n_classes=10)
+    return PoolCurves(fits, N_TRAIN, N_POOL - N_WITHHELD)
 
 
 def plan(**changes: Any) -> Plan:
@@ -155,3 +158,59 @@ def test_hardly_anything_left(n_left: int, target: Any) -> None:
     )
     assert 0 <= found.n_machine <= n_left
     assert 0.0 <= found.error <= 0.05
+
+
+def replicas(scale: Any) -> CurveReplicas:
+    """Copies of the fitted curves, each with errors scaled."""
+    knots = np.array([N_TRAIN, 1100, 1500, 2000])
+    factors = np.asarray(scale, float)
+    error = curves().predict(knots)[None] * factors[:, None, None]
+    return CurveReplicas(THETAS, knots, error, np.zeros(factors.size, np.int32), ("power",))
+
+
+def labels_by_audit(scale: Any, **changes: Any) -> Any:
+    return audit_labels(
+        curves(),
+        replicas(scale),
+        150,
+        n_withheld=N_WITHHELD,
+        n_pool=N_POOL,
+        settings=settings(**changes),
+    )
+
+
+@pytest.mark.parametrize("scale", [0.7, 1.0, 1.4])
+def test_audits_of_replicas_are_those_that_would_be_drawn(scale: float) -> None:
+    """Planned on the fitted curve, drawn where errors are the replica's, many times."""
+    found = labels_by_audit([scale] * 300)[:, 0]
+    n_left, error = N_POOL - N_WITHHELD - N_TRAIN, curves().predict(np.array([N_TRAIN]))[:, 0]
+    edges = np.r_[0, np.rint(THETAS * n_left).astype(int)]
+    above = np.r_[0.0, THETAS * error] * n_left
+    plan = plan_audit(
+        edges, np.diff(above) / np.diff(edges), n_pool=N_POOL, n_test=150, target_error=0.05
+    )
+    ranks = n_left * np.arange(101) // 100
+    perfect = ranks[np.interp(ranks, edges, scale * above) <= 0.05 * N_POOL][-1]
+    rate = np.diff(np.interp(np.arange(n_left + 1), edges, scale * above))
+    rng = np.random.default_rng(0)
+    extra = []
+    for seed in range(300):
+        positions = plan.draw(seed)
+        wrong = rng.random(positions.size) < rate[positions]
+        cut = certify(n_left, plan.frame, positions, wrong, n_pool=N_POOL, target_error=0.05)
+        extra.append(perfect - cut.n_machine)
+    assert np.mean(found) == pytest.approx(np.mean(extra), abs=100)
+    assert np.std(found) == pytest.approx(np.std(extra), rel=0.2, abs=60)
+
+
+def test_a_pool_that_a_perfect_cut_leaves_to_the_machine_still_varies_with_its_errors() -> None:
+    sure, unsure = labels_by_audit([0.4] * 50)[:, -1], labels_by_audit([0.6] * 50)[:, -1]
+    last = curves().predict(np.array([2000]))[-1, 0] * (N_POOL - N_WITHHELD - 2000)
+    assert 0.6 * last <= 0.05 * N_POOL, "a perfect cut leaves all to the machine in both"
+    assert unsure.mean() > sure.mean()
+
+
+def test_for_machine_labels_an_audit_is_the_fitted_curve_s() -> None:
+    found = labels_by_audit([0.5, 1.0, 2.0], target="machine")
+    assert (found == found[0]).all()
+    assert found.shape == (3, 4)

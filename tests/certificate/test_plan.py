@@ -4,10 +4,10 @@ from math import floor, sqrt
 
 import numpy as np
 import pytest
-from scipy.stats import gamma, hypergeom
+from scipy.stats import gamma, hypergeom, norm
 
 from mcal import AuditPlan, audit_order, certify, plan_audit
-from mcal.certificate import likely_machine_labels
+from mcal.certificate import machine_labels_by_luck
 
 EDGES = np.arange(21) * 45
 RATE = 0.4 * (np.arange(20) / 19) ** 3
@@ -91,7 +91,10 @@ def test_a_plan_comes_true_when_the_expectation_does(n_pool: int, target: str) -
 def test_the_luck_of_an_audit_is_foreseen(scale: float) -> None:
     edges, rate = EDGES * 20, RATE * scale
     plan = plan_audit(edges, rate, n_pool=20_000, n_test=500, target_error=0.05)
-    foreseen = likely_machine_labels(plan, edges, rate)
+    above = np.concatenate([[0.0], np.cumsum(rate * np.diff(edges))])
+    luck = norm.ppf((np.arange(99) + 0.5) / 99)
+    foreseen = machine_labels_by_luck(plan, edges, np.tile(above, (99, 1)), luck)
+    assert (np.diff(foreseen) >= 0.0).all()
     rng = np.random.default_rng(0)
     machine = []
     for seed in range(400):
@@ -100,7 +103,7 @@ def test_the_luck_of_an_audit_is_foreseen(scale: float) -> None:
         found = certify(18_000, plan.frame, positions, wrong, n_pool=20_000, target_error=0.05)
         machine.append(found.n_machine)
     assert np.mean(machine) == pytest.approx(foreseen.mean(), rel=0.02)
-    assert np.std(machine) == pytest.approx(foreseen.std(), rel=0.25, abs=200)
+    assert np.std(machine) == pytest.approx(foreseen.std(), rel=0.2, abs=100)
 
 
 @pytest.mark.parametrize("target", ["set", "machine"])
@@ -145,7 +148,26 @@ def test_no_wrong_test_item_is_no_proof_of_none() -> None:
 
 def test_without_an_audit_luck_plays_no_part() -> None:
     free = plan_audit(EDGES, RATE, n_pool=1000, n_test=50, target_error=1.0)
-    assert np.unique(likely_machine_labels(free, EDGES, RATE)).tolist() == [900.0]
+    above = np.tile(np.linspace(0.0, 90.0, EDGES.size), (2, 1))
+    assert machine_labels_by_luck(free, EDGES, above, [-2.0, 2.0]).tolist() == [900.0] * 2
+
+
+@pytest.mark.parametrize("scale", [0.5, 0.8, 1.5])
+def test_an_audit_of_other_errors_than_planned_on_is_foreseen(scale: float) -> None:
+    edges = EDGES * 20
+    plan = plan_audit(edges, RATE, n_pool=20_000, n_test=500, target_error=0.05)
+    above = np.concatenate([[0.0], np.cumsum(scale * RATE * np.diff(edges))])
+    luck = norm.ppf((np.arange(99) + 0.5) / 99)
+    foreseen = machine_labels_by_luck(plan, edges, np.tile(above, (99, 1)), luck)
+    rng = np.random.default_rng(0)
+    machine = []
+    for seed in range(200):
+        positions = plan.draw(seed)
+        wrong = rng.random(positions.size) < scale * RATE[positions // 900]
+        found = certify(18_000, plan.frame, positions, wrong, n_pool=20_000, target_error=0.05)
+        machine.append(found.n_machine)
+    assert np.mean(machine) == pytest.approx(foreseen.mean(), rel=0.02)
+    assert np.std(machine) == pytest.approx(foreseen.std(), rel=0.25, abs=100)
 
 
 def test_draws_are_uniform_and_the_same_for_the_same_seed() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from ..profiles import Profile, upper_error
 from ..settings import Settings
 from .audit import n_test_of
 from .decide import smallest_batch, within_share
+from .depletion import PoolCurves
 from .forecast import audit_labels, with_audit
 from .label_cost import label_cost
 from .outlook import Outlook, look_out
@@ -29,6 +30,9 @@ from .outlook import Outlook, look_out
 __all__ = ["Estimates", "estimate_plan", "n_test_items"]
 
 N_FINE_THETAS = 100  # machine shares the search chooses from
+
+BY_DOUBT = ("margin", "entropy", "least_confidence")
+"""Selections that buy what the model is least sure of."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +119,9 @@ def estimate_plan(
     )
     now = int(n_train[-1])
     knots = curve_knots(now, n_pool - n_withheld)
-    error = fits.predict(knots)
+    by_doubt = settings.selection in BY_DOUBT and not as_printed
+    ahead = PoolCurves(fits, now, n_pool - n_withheld, by_doubt)
+    error = ahead.predict(knots)
     thetas, n_effective = fits.thetas, profiles[-1].n_effective
     if not as_printed:
         fine, error = refine_thetas(thetas, error, N_FINE_THETAS)
@@ -144,7 +150,7 @@ def estimate_plan(
     n_test = n_test_of(profiles[-1])
     if settings.is_audited:
         plan = with_audit(
-            plan, fits, now, n_test, n_withheld=n_withheld, n_pool=n_pool, settings=settings
+            plan, ahead, now, n_test, n_withheld=n_withheld, n_pool=n_pool, settings=settings
         )
     outlook = None
     if rules.replicas and not as_printed and len(cells) == len(profiles):
@@ -157,20 +163,21 @@ def estimate_plan(
             form=rules.form,
         )
         if np.any(curves.form >= 0):
-            outlook = _outlook(curves, fits, n_test, training, n_withheld, n_pool, settings)
+            curves = replace(curves, error=ahead.of_left(curves.error, knots))
+            outlook = _outlook(curves, ahead, n_test, training, n_withheld, n_pool, settings)
     return Estimates(fits, training, plan, outlook)
 
 
 def _outlook(
     curves: CurveReplicas,
-    fits: CurveFits,
+    ahead: PoolCurves,
     n_test: int,
     training: TrainingCost,
     n_withheld: int,
     n_pool: int,
     settings: Settings,
 ) -> Outlook:
-    prices, knots = settings.prices, curves.n_knots
+    prices = settings.prices
     replicas = bootstrap_plans(
         curves,
         n_pool=n_pool,
@@ -183,10 +190,10 @@ def _outlook(
         training=training,
         batch_min=smallest_batch(n_pool, settings),
     )
-    labels, n_free = np.zeros((1, knots.size)), 0
+    labels, n_free = np.zeros((len(curves.error), curves.n_knots.size)), 0
     if settings.is_audited:
         labels = audit_labels(
-            fits, knots, n_test, n_withheld=n_withheld, n_pool=n_pool, settings=settings
+            ahead, curves, n_test, n_withheld=n_withheld, n_pool=n_pool, settings=settings
         )
         n_free = allowed_errors(n_pool, settings.target_error) if settings.target == "set" else 0
     return look_out(

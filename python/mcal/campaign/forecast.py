@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from statistics import NormalDist
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from ..certificate import likely_machine_labels, plan_audit
-from ..fitting import CurveFits
+from ..bootstrap import CurveReplicas
+from ..certificate import AuditPlan, machine_labels_by_luck, plan_audit
 from ..planning import Plan
 from ..settings import Settings
-from ..types import FloatArray, IndexArray
+from ..types import FloatArray
+from .depletion import PoolCurves
 from .label_cost import label_cost
 
 __all__ = ["audit_labels", "expected_audit", "with_audit"]
 
 N_AUDITS = 6  # training sizes an audit is planned for: a few milliseconds each
+
+GOLDEN = 0.5 * (5**0.5 - 1)
+"""Its multiples modulo 1 fill (0, 1) evenly, however many there are: luck for the replicas."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,13 +32,17 @@ class ExpectedAudit:
     n_machine: int
     error: float  # wrong machine labels / n_pool
     n_perfect: int  # what a cut that knows the curve would leave
-    by_luck: FloatArray  # (J,) machine labels at equally likely draws, rising
-    n_audit: int = 0
+    plan: AuditPlan | None = None
+
+    @property
+    def n_audit(self) -> int:
+        """What people check."""
+        return self.plan.n_audit if self.plan is not None else 0
 
 
 def with_audit(
     plan: Plan,
-    fits: CurveFits,
+    curves: PoolCurves,
     n_train: int,
     n_test: int,
     *,
@@ -48,7 +59,7 @@ def with_audit(
     Parameters
     ----------
     plan : Plan
-    fits : CurveFits
+    curves : PoolCurves
         The curves that the plan was searched on.
     n_train, n_test : int
         |B| now, and the test items the curves are worth.
@@ -59,8 +70,8 @@ def with_audit(
 
     def audit(n: int) -> ExpectedAudit:
         return expected_audit(
-            fits.thetas,
-            fits.predict(np.array([n]))[:, 0],
+            curves.thetas,
+            curves.predict(np.array([n]))[:, 0],
             n_left=n_pool - n_withheld - n,
             n_pool=n_pool,
             n_test=n_test,
@@ -73,7 +84,7 @@ def with_audit(
         """What all labels cost more when the machine gives ``after`` of them, not ``before``."""
         return float(np.diff(labels.of([before, after]))[0])
 
-    stop = audit(n_train) if plan.stop_n_machine else ExpectedAudit(0, 0.0, 0, np.zeros(1))
+    stop = audit(n_train) if plan.stop_n_machine else ExpectedAudit(0, 0.0, 0)
     stop_moved_usd = moved_usd(plan.stop_n_machine, stop.n_machine)
     stop_usd = plan.stop_cost_usd + stop_moved_usd
     plan = replace(
@@ -108,40 +119,51 @@ def with_audit(
 
 
 def audit_labels(
-    fits: CurveFits,
-    n_knots: IndexArray,
+    curves: PoolCurves,
+    replicas: CurveReplicas,
     n_test: int,
     *,
     n_withheld: int,
     n_pool: int,
     settings: Settings,
 ) -> FloatArray:
-    """What an audit leaves to people beyond a perfect cut, (J, K) labels at each training size.
+    """What an audit leaves to people beyond a perfect cut, (replicas, K) labels at every knot.
 
-    The difference between the machine labels of a cut that knows the curve and those of an audit,
-    on the fitted curve, at J equally likely draws from unlucky to lucky, where it may be negative;
-    planned at ``N_AUDITS`` sizes and interpolated over log |B|.
+    The audit is the one that the fitted curve asks for, for nothing else is known when it is
+    planned; its errors are the replica's own, and so is its luck: the audits of pools on which the
+    machine may label all are shortened by both, though a perfect cut is not. Below 0 where luck
+    labels more than a perfect cut. Planned at ``N_AUDITS`` knots and interpolated over log |B|.
+
+    For ``target = "machine"``, and where no audit pays, it is the fitted curve's for all.
 
     Parameters
     ----------
-    fits, n_test, n_withheld, n_pool, settings
+    curves, n_test, n_withheld, n_pool, settings
         As ``with_audit``.
-    n_knots : (K,) int64
-        Rising training sizes >= 1.
+    replicas : CurveReplicas
+        Of the same pool as ``curves``.
     """
-    sizes = np.unique(np.geomspace(n_knots[0], n_knots[-1], N_AUDITS).astype(np.int64))
+    knots, shares = replicas.n_knots, np.concatenate([[0.0], replicas.thetas])
+    at = np.unique(np.linspace(0, knots.size - 1, N_AUDITS).round().astype(np.int64))
+    normal = NormalDist()
+    places = (np.arange(len(replicas.error)) + 0.5) * GOLDEN % 1.0
+    luck = np.array([normal.inv_cdf(place) for place in places.tolist()])
     extra = []
-    for n, error in zip(sizes.tolist(), fits.predict(sizes).T, strict=True):
+    for k, error in zip(at.tolist(), curves.predict(knots[at]).T, strict=True):
+        n_left = n_pool - n_withheld - int(knots[k])
         found = expected_audit(
-            fits.thetas,
-            error,
-            n_left=n_pool - n_withheld - n,
-            n_pool=n_pool,
-            n_test=n_test,
-            settings=settings,
+            curves.thetas, error, n_left=n_left, n_pool=n_pool, n_test=n_test, settings=settings
         )
-        extra.append(found.n_perfect - found.by_luck)
-    return np.array([np.interp(np.log(n_knots), np.log(sizes), row) for row in np.transpose(extra)])
+        if found.plan is None or found.plan.tolerated is None:
+            extra.append(np.full(luck.size, float(found.n_perfect - found.n_machine)))
+            continue
+        own = np.nan_to_num(replicas.error[:, :, k], nan=1.0)
+        above = np.concatenate([np.zeros((luck.size, 1)), own], axis=1) * shares * n_left
+        perfect = [_perfect_cut(n_left, shares * n_left, row, n_pool, settings) for row in above]
+        by_luck = machine_labels_by_luck(found.plan, shares * n_left, above, luck)
+        extra.append(np.array(perfect) - by_luck)
+    sizes = np.log(knots)
+    return np.array([np.interp(sizes, sizes[at], row) for row in np.transpose(extra)])
 
 
 def expected_audit(
@@ -181,10 +203,14 @@ def expected_audit(
     n_machine = round(n_left - plan.expected_human)
     cut = max(1, plan.expected_cut)
     error_machine = float(np.interp(cut, edges, above)) * n_machine / cut / n_pool
+    n_perfect = _perfect_cut(n_left, edges, above, n_pool, settings)
+    return ExpectedAudit(n_machine, error_machine, n_perfect, plan)
+
+
+def _perfect_cut(
+    n_left: int, ends: npt.NDArray[Any], above: FloatArray, n_pool: int, settings: Settings
+) -> int:
+    """Machine labels of a cut that knows the errors ``above`` the ranks ``ends``."""
     ranks = n_left * np.arange(101) // 100  # as coarse as the shares that replicas choose from
     allowed = settings.target_error * (n_pool if settings.target == "set" else ranks)
-    n_perfect = int(ranks[np.flatnonzero(np.interp(ranks, edges, above) <= allowed)[-1]])
-    by_luck = likely_machine_labels(plan, edges, rates)
-    if plan.tolerated is None:
-        by_luck = np.full(by_luck.shape, float(n_machine))
-    return ExpectedAudit(n_machine, error_machine, n_perfect, by_luck, plan.n_audit)
+    return int(ranks[np.flatnonzero(np.interp(ranks, ends, above) <= allowed)[-1]])

@@ -16,7 +16,7 @@ confident first. Nothing in this room depends on how the ranking, or the model, 
 from .audit import Certificate, certify, machine_positions
 from .bounds import allowed_errors, promised_error, split_confidence
 from .classes import ClassReport, class_report
-from .plan import AuditPlan, audit_order, likely_machine_labels, plan_audit
+from .plan import AuditPlan, audit_order, machine_labels_by_luck, plan_audit
 from .weighted import WeightedAuditPlan, certify_weighted, plan_weighted_audit
 
 __all__ = [
@@ -29,7 +29,7 @@ __all__ = [
     "certify",
     "certify_weighted",
     "class_report",
-    "likely_machine_labels",
+    "machine_labels_by_luck",
     "machine_positions",
     "plan_audit",
     "plan_weighted_audit",

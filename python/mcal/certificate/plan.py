@@ -13,7 +13,7 @@ from ..types import FloatArray, IndexArray
 from .bounds import allowed_errors, as_risk, as_share, as_target
 from .curve import Curve, as_curve, audit_frame, normal_cdf, normal_quantile
 
-__all__ = ["AuditPlan", "audit_order", "likely_machine_labels", "plan_audit"]
+__all__ = ["AuditPlan", "audit_order", "machine_labels_by_luck", "plan_audit"]
 
 LUCK = 0.7
 """Expected audited errors above the planned cut, less the k tolerated: the median of where the
@@ -139,28 +139,34 @@ def plan_audit(
     return _plan_set(curve.smoothed(n_test), n_test, allowed, risk, least)
 
 
-def likely_machine_labels(
-    plan: AuditPlan, bin_edges: npt.ArrayLike, bin_error: npt.ArrayLike
+def machine_labels_by_luck(
+    plan: AuditPlan, ranks: npt.ArrayLike, errors: npt.ArrayLike, deviates: npt.ArrayLike
 ) -> FloatArray:
-    """Machine labels that an audit leads to when the expectation is right and luck alone decides.
+    """Machine labels that an audit leads to, whatever errors it was planned on.
 
     Parameters
     ----------
     plan : AuditPlan
-    bin_edges, bin_error : arrays
-        As ``plan_audit`` takes them.
+    ranks : (K,) float
+        Rising from 0 to the number of ranked items.
+    errors : (J, K) float
+        Expected above each rank, rising from 0: one row for each case.
+    deviates : (J,) float
+        Luck of each draw, as a value of the standard normal law: high when errors turn up late.
 
     Returns
     -------
     (J,) float64
-        Equally likely numbers, rising; all ``plan.expected_machine`` where no audit is drawn, and
-        for "machine".
+        All ``plan.expected_machine`` where no audit is drawn, and for "machine".
     """
-    curve = as_curve(bin_edges, bin_error)
+    rows, luck = np.asarray(errors, np.float64), np.asarray(deviates, np.float64)
+    places = np.asarray(ranks, np.float64)
     if plan.tolerated is None:
-        return np.full(DEVIATES.size, float(plan.expected_machine))
-    cuts = _cuts(curve, plan.tolerated, plan.n_audit, plan.frame, 1.0)[:, 0]
-    return cuts * (1.0 - plan.n_audit / plan.frame)
+        return np.full(luck.size, float(plan.expected_machine))
+    found = _gamma(plan.tolerated + 1.0, luck) * plan.frame / plan.n_audit
+    cuts = np.array([np.interp(e, row, places) for e, row in zip(found, rows, strict=True)])
+    labels: FloatArray = np.minimum(plan.frame, cuts) * (1.0 - plan.n_audit / plan.frame)
+    return labels
 
 
 def audit_order(deficit: npt.ArrayLike, *, seed: int) -> IndexArray:
@@ -227,9 +233,9 @@ def _doubt(curve: Curve, rank: float, n_test: int) -> FloatArray:
     return _gamma(n_wrong + 1.0) / n_wrong if n_wrong else np.ones(1)
 
 
-def _gamma(shape: float) -> FloatArray:
-    """Equally likely values of a gamma law of scale 1 (Wilson and Hilferty)."""
-    root = 1.0 - 1.0 / (9.0 * shape) + DEVIATES / (3.0 * math.sqrt(shape))
+def _gamma(shape: float, deviates: FloatArray = DEVIATES) -> FloatArray:
+    """Values of a gamma law of scale 1 as likely as those of the normal (Wilson and Hilferty)."""
+    root = 1.0 - 1.0 / (9.0 * shape) + deviates / (3.0 * math.sqrt(shape))
     values: FloatArray = shape * np.maximum(root, 0.05) ** 3
     return values
 

@@ -131,5 +131,7 @@ def _forecast(books: Books, found: Estimates) -> Forecast:
     spent_usd, n_train = books.spent_on_training_usd(), books.n_train[-1]
     low_usd, high_usd = float("nan"), float("nan")
     if found.outlook is not None:
-        low_usd, high_usd = found.outlook.cost_interval(0.9, spent_usd)
+        low_usd, high_usd = found.outlook.predicted_interval(
+            0.9, found.plan.human_only_cost_usd, spent_usd
+        )
     return Forecast(n_train, found.plan.total_cost_usd + spent_usd, low_usd, high_usd)
