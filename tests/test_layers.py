@@ -23,18 +23,19 @@ MAY_IMPORT: dict[str, set[str]] = {
     "money": set(),
     "shares": set(),
     "prices": {"money"},
-    "settings": {"prices"},
+    "manifest": set(),
+    "settings": {"manifest", "prices"},
     "config": VALUES | {"settings"},
     "cuda": VALUES,
     **{room: VALUES | {"_core"} for room in NUMBERS},
     "selection": VALUES | {"_core", "cuda"},
     **{room: VALUES | NUMBERS | {"_core"} for room in JOINED},
     **{room: VALUES | {"settings"} for room in EFFECTS},
-    "annotators": VALUES | {"settings", "consensus"},
+    "annotators": VALUES | {"settings", "consensus", "manifest"},
     "pools": VALUES | {"settings", "_core"},  # how many threads to decode in
     "store": VALUES | {"settings", "consensus", "the package"},
     "testing": VALUES,
-    "export": VALUES | {"store"},
+    "export": VALUES | {"store", "manifest"},
     "campaign": VALUES | NUMBERS | JOINED | EFFECTS | {"settings", "cuda"},
     "simulation": VALUES | NUMBERS | JOINED | {"settings", "campaign", "_core"},
     "quoting": VALUES | NUMBERS | {"settings", "store", "pools", "campaign", "simulation", "_core"},
@@ -42,12 +43,15 @@ MAY_IMPORT: dict[str, set[str]] = {
     "cli": VALUES
     | {"annotators", "campaign", "config", "export", "pools", "settings", "store", "the package"}
     | {"cuda"}  # the doctor
+    | {"manifest"}  # the export's source-ref
     | {"simulation", "quoting"},
 }
 
 # Every package that is not ours, and the rooms that are its door. NumPy is everywhere.
 DOORS: dict[str, set[str]] = {
     "PIL": {"pools"},
+    "boto3": {"annotators"},
+    "botocore": {"annotators"},
     "cupy": {"cuda"},
     "filelock": {"store"},
     "httpx": {"annotators"},

@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Callable, Hashable, Iterable
 from difflib import get_close_matches
 
+from mcal.manifest import none_of_these
 from mcal.types import NO_LABEL
 
 _MOST_LISTED = 20  # classes that fit into a message
@@ -31,7 +32,8 @@ class ClassNames:
     """The words that a person may write for a label.
 
     A class is meant by its name, in any case where that is unambiguous, and by an equal number
-    where its name is one. ``no_label`` is the word for "none of the classes fits".
+    where its name is one. ``no_label`` is the word for "none of the classes fits"; the category of
+    labelling jobs, ``none_of_these``, is understood too.
     """
 
     def __init__(self, classes: Iterable[str]) -> None:
@@ -41,7 +43,7 @@ class ClassNames:
         while self.no_label in taken:
             self.no_label = f"({self.no_label})"
         words = [(name, label) for label, name in enumerate(self.classes)]
-        words.append((self.no_label, NO_LABEL))
+        words += [(self.no_label, NO_LABEL), (none_of_these(self.classes), NO_LABEL)]
         self._tables: list[tuple[Callable[[str], Hashable], dict[Hashable, int]]] = [
             (key, _unambiguous(words, key)) for key in (str.strip, folded, as_number)
         ]

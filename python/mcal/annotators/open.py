@@ -10,6 +10,7 @@ from mcal.settings import (
     AnnotatorSettings,
     CallableSettings,
     FilesSettings,
+    GroundTruthSettings,
     LabelStudioSettings,
     OracleSettings,
     WebSettings,
@@ -51,6 +52,8 @@ def open_annotator(
     AnnotatorError
         The oracle's file cannot be read, or the labels are not one class for each item; the
         function cannot be imported.
+    MissingExtraError
+        The package that speaks to the service is not installed.
     """
     match settings:
         case OracleSettings():
@@ -78,6 +81,10 @@ def open_annotator(
             from .web import WebAnnotator
 
             return WebAnnotator(folder, undo_s)
+        case GroundTruthSettings():
+            from .ground_truth import GroundTruthAnnotator
+
+            return GroundTruthAnnotator(settings, picture)
 
 
 def _open_oracle(

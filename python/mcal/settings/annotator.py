@@ -11,11 +11,13 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from .base import Model
+from .ground_truth import GroundTruthSettings
 
 __all__ = [
     "AnnotatorSettings",
     "CallableSettings",
     "FilesSettings",
+    "GroundTruthSettings",
     "LabelStudioSettings",
     "OracleSettings",
     "WebSettings",
@@ -107,7 +109,12 @@ class WebSettings(Model):
 
 
 AnnotatorSettings = Annotated[
-    OracleSettings | FilesSettings | CallableSettings | LabelStudioSettings | WebSettings,
+    OracleSettings
+    | FilesSettings
+    | CallableSettings
+    | LabelStudioSettings
+    | WebSettings
+    | GroundTruthSettings,
     Field(discriminator="kind"),
 ]
 """Any of them; ``kind`` says which."""

@@ -12,6 +12,7 @@ from pydantic import ConfigDict, Field, model_validator
 from ..prices import LabelPrices, item_prices
 from .annotator import AnnotatorSettings
 from .base import Dollars, Model, Number, Share, Whole
+from .ground_truth import GroundTruthSettings
 
 __all__ = [
     "CertificateSettings",
@@ -222,6 +223,8 @@ class Settings(Model):
     def _whole(self) -> Self:
         if not self.classifier:
             raise ValueError("classifier: expected at least one, found none")
+        if isinstance(self.annotator, GroundTruthSettings):
+            _check_bill(self.prices, self.annotator.task_price_usd or 0.0)
         if self.certificate.kind == "weighted" and self.budget_usd is not None:
             raise ValueError(
                 "certificate.kind: expected 'audit' or 'none' with budget_usd, found 'weighted'"
@@ -237,3 +240,19 @@ class Settings(Model):
             if len(set(self.classes)) != len(self.classes):
                 raise ValueError("classes: expected names that differ, found a repeated one")
         return self
+
+
+def _check_bill(prices: PriceSettings, task_price_usd: float) -> None:
+    """Ground Truth pays workers by itself: the campaign's bill must not say less."""
+    least = min((tier.price for tier in prices.tiers), default=prices.price_per_label)
+    if least < task_price_usd:
+        raise ValueError(
+            f"prices.price_per_label: expected at least annotator.task_price_usd = "
+            f"{task_price_usd:g}, which each judgement costs, and the service's own fee, "
+            f"found {least:g}"
+        )
+    if prices.judgements_per_item > 9:
+        raise ValueError(
+            f"prices.judgements_per_item: expected at most 9 for Ground Truth, "
+            f"found {prices.judgements_per_item}"
+        )
