@@ -29,6 +29,7 @@ TYPES = {
     "integer": "whole number",
     "number": "number",
     "boolean": "true or false",
+    "object": "table",
 }
 
 

@@ -169,8 +169,8 @@ def test_a_byte_order_mark_is_no_problem(tmp_path: Path) -> None:
         ),
         (
             '[pool]\nkind = "digits"\n[annotator]\nkind = "file"\n',
-            "annotator.kind: expected one of oracle, files, callable, label-studio, web, ground-truth, "
-            'found "file"; did you mean "files"?',
+            "annotator.kind: expected one of oracle, files, callable, label-studio, web, "
+            'ground-truth, found "file"; did you mean "files"?',
         ),
         (
             '[pool]\nkind = "digits"\n[annotator]\npath = "x"\n',

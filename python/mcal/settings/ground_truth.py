@@ -51,9 +51,11 @@ class GroundTruthSettings(Model):
     """``upload``: mcal puts each picture into the bucket, once. ``s3://bucket/path/{item}``: they
     are there already, under the names of the items."""
     task_title: Annotated[str, Field(min_length=1, max_length=128)] = "What does the image show?"
+    """Above each image, and in the workers' list of jobs."""
     task_description: Annotated[str, Field(min_length=1, max_length=255)] = (
         "Choose the class that fits the image best."
     )
+    """The instructions beside each image."""
     task_time_limit_s: Annotated[int, Field(ge=30)] = 300
     """For one person and one item."""
     task_availability_s: Annotated[int, Field(ge=60)] | None = None
