@@ -178,6 +178,19 @@ def test_ask_and_tell_by_hand(tmp_path: Path, easy: Blobs) -> None:
         assert np.mean(campaign.result().labels != easy.truth) <= 0.05
 
 
+def test_a_batch_says_which_labels_are_in(tmp_path: Path, easy: Blobs) -> None:
+    with create(tmp_path / "run", easy, annotator=None) as campaign:
+        batch = campaign.ask()
+        assert batch is not None
+        assert batch.told is not None
+        assert batch.told.size == 0
+        some = np.sort(batch.indices[:7])
+        campaign.tell(batch.batch_id, some, easy.truth[some])
+        again = campaign.ask()
+        assert again is not None
+        np.testing.assert_array_equal(again.told, some)
+
+
 def test_tell_refuses_what_was_not_asked(tmp_path: Path, easy: Blobs) -> None:
     with create(tmp_path / "run", easy, annotator=None) as campaign:
         batch = campaign.ask()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
+
 from ..settings import Settings
 from ..store import BatchRecord, Store, summarise
 from ..types import (
@@ -80,6 +82,7 @@ class Recording:
             tuple(self.pool.item_name(int(i)) for i in indices),
             self.pool.classes,
             self.settings.prices.judgements_per_item,
+            told=np.intersect1d(indices, self.store.labels(record.purpose).indices),
         )
 
     def details(self, decision: Decision, **more: Any) -> dict[str, Any]:

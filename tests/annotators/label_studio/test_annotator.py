@@ -1,6 +1,7 @@
 import base64
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -346,6 +347,18 @@ def test_a_deleted_task_is_imported_again(fake: FakeLabelStudio, people: People)
     assert labels_of(answers) == {7: 0, 3: 2, 5: 1}
     assert answers.complete
     assert not answers.problems
+
+
+def test_a_deleted_task_is_not_bought_again_once_its_label_was_told(
+    fake: FakeLabelStudio, people: People
+) -> None:
+    annotator, ticket, (first, second, _) = ordered(fake)
+    people.answer(BATCH, ticket, {7: 0})
+    annotator.collect(BATCH, ticket)
+    del fake.tasks[first], fake.tasks[second]
+    answers = annotator.collect(replace(BATCH, told=np.array([7])), ticket)
+    assert answers.problems == ("tasks deleted in Label Studio: 1; imported again.",)
+    assert sorted(task["data"]["mcal_index"] for task in fake.tasks.values()) == [3, 5]
 
 
 def test_a_task_that_is_there_twice_is_removed_once(fake: FakeLabelStudio, people: People) -> None:

@@ -104,8 +104,8 @@ class LabelStudioAnnotator:
             project = self._project_by_number(int(number))
             form = self._form(project, batch)
             tasks = self._without_doubles(self._tasks(project["id"], batch))
-            n_lost = batch.indices.size - len({task.index for task in tasks})
-            if n_lost:
+            lost = _needed(batch) - {task.index for task in tasks}
+            if lost:
                 tasks = self._import_missing(project["id"], form, batch)
         try:
             answers = read_answers(batch, tasks, form)
@@ -113,9 +113,9 @@ class LabelStudioAnnotator:
             raise AnnotatorError(
                 f"Label Studio at {self._server.url}: an annotation cannot be read: {error!r}"
             ) from error
-        if n_lost:
-            lost = f"tasks deleted in Label Studio: {n_lost:,}; imported again."
-            answers = replace(answers, problems=(lost, *answers.problems))
+        if lost:
+            told = f"tasks deleted in Label Studio: {len(lost):,}; imported again."
+            answers = replace(answers, problems=(told, *answers.problems))
         return answers
 
     # -- projects ------------------------------------------------------------------------------
@@ -252,7 +252,7 @@ class LabelStudioAnnotator:
         def completed() -> list[Task]:  # looks anew each time: a lost request may have done it
             tasks = self._tasks(project, batch)
             there = {task.index for task in tasks}
-            if there.issuperset(batch.indices.tolist()):
+            if there >= _needed(batch):
                 return tasks
             for part in _parts(self._new_tasks(form, batch, there)):
                 self._server.once("POST", f"/api/projects/{project}/import", body=part)
@@ -262,10 +262,12 @@ class LabelStudioAnnotator:
         return tasks
 
     def _new_tasks(self, form: Form, batch: Batch, there: set[int]) -> Iterator[dict[str, Any]]:
-        for index, name in zip(batch.indices.tolist(), batch.item_names, strict=True):
-            if index in there:
+        needed = _needed(batch) - there
+        for index, name in zip(
+            batch.indices.tolist(), map(_sendable, batch.item_names), strict=True
+        ):
+            if index not in needed:
                 continue
-            name = _sendable(name)
             yield {
                 "data": {
                     form.image_key: self._source(index, name),
@@ -274,6 +276,12 @@ class LabelStudioAnnotator:
                     "mcal_item": name,
                 }
             }
+
+
+def _needed(batch: Batch) -> set[int]:
+    """Items that must be in the project: a label that the campaign has is not paid again."""
+    told = () if batch.told is None else batch.told.tolist()
+    return set(batch.indices.tolist()).difference(told)
 
 
 def _sendable(name: str) -> str:
