@@ -28,6 +28,7 @@ from mcal.annotators.label_studio.form import write_form
 from mcal.errors import AnnotatorError
 from mcal.types import Batch, Purpose
 
+MCAL = (sys.executable, "-c", "from mcal.cli import main; main()")
 PROGRAM = os.environ.get("MCAL_TEST_LABEL_STUDIO")
 
 pytestmark = pytest.mark.skipif(
@@ -226,7 +227,7 @@ def test_a_campaign_from_run_to_delivered_labels(
     from PIL import Image
     from sklearn.datasets import load_digits
 
-    n_pool, digits = 900, load_digits()
+    n_pool, digits = 600, load_digits()
     truth: dict[str, str] = {}
     (tmp_path / "photos").mkdir()
     for row in range(n_pool):
@@ -244,7 +245,7 @@ def test_a_campaign_from_run_to_delivered_labels(
         "[plan]\ninitial_share = 0.1\ndelta_min_share = 0.05\n"
     )
     folder = tmp_path / "campaign"
-    command = [sys.executable, "-m", "mcal", "run", str(config), "--out", str(folder), "--wait"]
+    command = [*MCAL, "run", str(config), "--out", str(folder), "--wait"]
     output = tmp_path / "output.txt"
 
     def start() -> subprocess.Popen[bytes]:
@@ -279,9 +280,7 @@ def test_a_campaign_from_run_to_delivered_labels(
         annotators.join()
     wall_s = time.monotonic() - began_s
 
-    subprocess.run(
-        [sys.executable, "-m", "mcal", "export", str(folder), "--format", "csv"], check=True
-    )
+    subprocess.run([*MCAL, "export", str(folder), "--format", "csv"], check=True)
     with (folder / "labels.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     project = people.ask("GET", "/api/projects/", params={"title": title})["results"][0]["id"]
