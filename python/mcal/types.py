@@ -110,10 +110,10 @@ class Batch:
     classes: tuple[str, ...]  # (C,)
     n_judgements: int = 1
     """Different people who are to judge each item; all of them are paid."""
-    told: IndexArray | None = None
-    """Items of it whose labels are in already: what is lost of these is not ordered again."""
     before: Judgements | None = None
     """What was said about these items before: a person in it does not judge that item again."""
+    told: IndexArray | None = None
+    """Items of it whose labels are in already: what is lost of these is not ordered again."""
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from mcal.annotators.label_studio import LabelStudioAnnotator
 from mcal.annotators.label_studio.form import write_form
 from mcal.errors import AnnotatorError
 from mcal.pools import ArrayPool
-from mcal.types import NO_LABEL, Answers, Batch, Purpose
+from mcal.types import NO_LABEL, Answers, Batch, Judgements, Purpose
 
 CLASSES = ("cat", "dog", "owl")
 BATCH = Batch("b-1", Purpose.TRAIN, 0, np.array([7, 3, 5]), ("7.png", "a/3 ü.png", "5"), CLASSES)
@@ -331,6 +331,19 @@ def test_judgements_name_their_people(fake: FakeLabelStudio, people: People) -> 
     assert answers.judgements is not None
     assert answers.judgements.people == ("user 4", "user 8", "user 2")
     assert answers.judgements.labels.tolist() == [0, 2, 2]
+
+
+def test_who_judged_before_does_not_judge_again(fake: FakeLabelStudio, people: People) -> None:
+    annotator, ticket, (first, second, _) = ordered(fake)
+    before = Judgements(np.array([7, 3]), np.array([1, 1]), ("user 4", "user 5"))
+    batch = replace(BATCH, before=before)
+    people.annotate(first, choice("cat"), completed_by=4)
+    people.annotate(second, choice("cat"), completed_by=4)
+    answers = annotator.collect(batch, ticket)
+    assert labels_of(answers) == {3: 0}
+    assert answers.problems == ("answers beyond those ordered: 1; the first ones count.",)
+    people.annotate(first, choice("owl"), completed_by=6)
+    assert labels_of(annotator.collect(batch, ticket)) == {7: 2, 3: 0}
 
 
 def test_a_deleted_task_is_imported_again(fake: FakeLabelStudio, people: People) -> None:
