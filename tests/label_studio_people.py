@@ -27,8 +27,8 @@ class People:
         self._numbers: dict[str, int] = {}
 
     def ask(self, method: str, path: str, **more: Any) -> Any:
-        self.n_requests += 1
         response = self.client.request(method, path, **more)
+        self.n_requests += 1  # only what was answered: the server's own log has no more
         assert response.is_success, (response.status_code, response.text)
         return response.json() if response.content else None
 

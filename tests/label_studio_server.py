@@ -71,7 +71,10 @@ class RealServer:
 
     def n_requests(self) -> int:
         """Requests to its interface so far, by whomever, from its own log."""
-        return len(re.findall(r'"[A-Z]+ /api/', self.log.read_text(errors="replace")))
+        lines = self.log.read_text(errors="replace").splitlines()
+        return len(
+            {line for line in lines if re.search(r'"[A-Z]+ /api/', line)}
+        )  # each is there twice
 
     def _is_up(self) -> bool:
         try:

@@ -543,6 +543,14 @@ def test_a_list_that_changes_is_read_anew(
     assert len(waits_s) == 1
 
 
+@pytest.mark.parametrize("found", [[], {}, {"total": "x"}, {"total": 1, "tasks": {}}, None])
+def test_a_list_that_is_none_is_told(fake: FakeLabelStudio, found: object) -> None:
+    annotator, ticket, _ = ordered(fake)
+    Once(fake, "GET /api/tasks", 1, lambda request: httpx.Response(200, json=found))
+    with pytest.raises(AnnotatorError, match="expected a list of tasks, found"):
+        annotator.collect(BATCH, ticket)
+
+
 @pytest.mark.parametrize("broken", [{"id": None}, {"data": {}}, {"data": "x"}, {"annotations": 5}])
 def test_a_task_that_makes_no_sense_is_told(
     fake: FakeLabelStudio, broken: dict[str, object]

@@ -219,15 +219,19 @@ class LabelStudioAnnotator:
                     query=json.dumps(query),
                 )
             except NotThereError as error:
+                if page == 1:
+                    raise
                 raise Transient("the list became shorter while it was read") from error
-            if n_total not in (None, found["total"]) or (
-                found["total"] > n_read and not found["tasks"]
-            ):
+            expect = self._server.expect
+            now = expect(
+                int, "a list of tasks", expect(dict, "a list of tasks", found).get("total")
+            )
+            tasks = expect(list, "a list of tasks", found.get("tasks"))
+            if n_total not in (None, now) or (now > n_read and not tasks):
                 raise Transient("the list changed while it was read")
-            n_total, page = found["total"], page + 1
-            n_read += len(found["tasks"])
+            n_total, n_read, page = now, n_read + len(tasks), page + 1
             try:
-                yield from map(Task.from_json, found["tasks"])
+                yield from map(Task.from_json, tasks)
             except (KeyError, TypeError, ValueError) as error:
                 raise AnnotatorError(
                     f"project {project}: a task cannot be read: {error!r}"
