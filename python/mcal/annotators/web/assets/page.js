@@ -337,15 +337,18 @@ function show() {
   }
   if (!status) return;
   const order = orders.find((each) => current && each.order === current.order) || orders[0];
-  $("undo").hidden = !current && status.phase === "done";
+  $("undo").hidden = !current && status.phase !== "people";
   $("batch").textContent = order
     ? `${BATCHES[order.purpose]}${order.purpose === "train" ? ` ${order.round + 1}` : ""}: ` +
       `${count(order.n_judged)} of ${count(order.n_ordered)}`
     : "";
   $("bar").value = order && order.n_ordered ? order.n_judged / order.n_ordered : 0;
-  $("bar").hidden = $("batch").hidden = status.phase === "done";
-  $("money").textContent = moneyWords(status);
-  $("you").textContent = `You: ${count(state.nSaid)}`;
+  $("bar").hidden = !order || status.phase === "done";
+  $("batch").hidden = status.phase === "done";
+  $("bought").textContent = status.n_human === null ? ""
+    : `${count(status.n_human)} of ${count(status.n_pool)} labels bought,`;
+  $("spent").textContent = moneyWords(status);
+  $("you").textContent = `${count(state.nSaid)} by you \u00b7 Help`;
   $("you").setAttribute("aria-label", `You labelled ${count(state.nSaid)}. Help and name`);
   document.title = order && current
     ? `${order.n_judged}/${order.n_ordered} ${$("title").textContent}` : $("title").textContent;
@@ -353,15 +356,9 @@ function show() {
 }
 
 function moneyWords(status) {
-  const words = [];
-  if (status.n_human !== null) {
-    words.push(`${count(status.n_human)} of ${count(status.n_pool)} bought`);
-  }
-  if (status.spent_usd !== null) words.push(dollars(status.spent_usd));
-  if (status.predicted_usd !== null && status.phase !== "done") {
-    words.push(`of about ${dollars(status.predicted_usd)}`);
-  }
-  return words.join(", ").replace(/, of about/, " of about");
+  if (status.spent_usd === null) return "";
+  const isForecast = status.predicted_usd !== null && status.phase !== "done";
+  return dollars(status.spent_usd) + (isForecast ? ` of about ${dollars(status.predicted_usd)}` : "");
 }
 
 function showPanel(status, order) {
@@ -489,6 +486,16 @@ function showClasses() {
   if (labels.length > MOST_SHOWN) {
     $("classes").append(make("span", `${count(labels.length - MOST_SHOWN)} more: type`, "small"));
   }
+  arrange();
+}
+
+/* As many columns as fit, in rows as even as can be. */
+function arrange() {
+  const wide = window.innerWidth > 480 ? 152 : 104;
+  const most = Math.max(1, Math.floor($("classes").clientWidth / wide));
+  const n = $("classes").childElementCount;
+  const rows = Math.max(1, Math.ceil(n / most));
+  $("classes").style.setProperty("--columns", String(Math.ceil(n / rows) || 1));
 }
 
 function pressed(event) {
@@ -599,6 +606,7 @@ async function begin() {
     document.addEventListener(kind, () => { state.touchedAt = Date.now(); }, { passive: true });
   }
   watchFingers();
+  new ResizeObserver(arrange).observe($("classes"));
   await askForWork();
   setInterval(() => {
     const now = Date.now();
