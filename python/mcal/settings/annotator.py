@@ -5,6 +5,7 @@ No secret is ever written here: a table names the environment variable that hold
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -75,9 +76,9 @@ class LabelStudioSettings(Model):
     """People who label in Label Studio."""
 
     kind: Literal["label-studio"] = "label-studio"
-    url: Annotated[str, Field(pattern=r"^https?://[^/@?#\s]+(/[^@?#\s]*)?$")]
+    url: str
     """Where the server is: "https://labels.example.com"."""
-    project: Annotated[int, Field(ge=1)] | Annotated[str, Field(min_length=3, max_length=50)]
+    project: int | str
     """The number of a project, or its title; a title that no project has makes a new one."""
     token_env: str = "LABEL_STUDIO_API_KEY"
     """The environment variable that holds a legacy token or a personal access token."""
@@ -88,6 +89,16 @@ class LabelStudioSettings(Model):
     a path below the server's own root for local files, default "{item}"."""
     timeout_s: Annotated[float, Field(gt=0.0, allow_inf_nan=False)] = 60.0
     """How long to wait for an answer of the server before trying again."""
+
+    @model_validator(mode="after")
+    def _names_a_server_and_a_project(self) -> LabelStudioSettings:
+        if not re.fullmatch(r"https?://[^/@?#\s]+(/[^@?#\s]*)?", self.url):
+            raise ValueError(f'url: expected "https://host", found "{self.url}"')
+        if isinstance(self.project, str) and not 3 <= len(self.project) <= 50:
+            raise ValueError(f'project: expected 3 to 50 characters, found "{self.project}"')
+        if isinstance(self.project, int) and self.project < 1:
+            raise ValueError(f"project: expected a number above 0, found {self.project}")
+        return self
 
     @model_validator(mode="after")
     def _knows_where_images_are(self) -> LabelStudioSettings:

@@ -1,5 +1,7 @@
 import base64
+import importlib
 import json
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +16,8 @@ from mcal import LabelStudioSettings
 from mcal.annotators import open_annotator, retry
 from mcal.annotators.label_studio import LabelStudioAnnotator
 from mcal.annotators.label_studio.form import write_form
-from mcal.errors import AnnotatorError
+from mcal.config import read_settings
+from mcal.errors import AnnotatorError, MissingExtraError, SettingsError
 from mcal.pools import ArrayPool
 from mcal.types import NO_LABEL, Answers, Batch, Judgements, Purpose
 
@@ -228,6 +231,40 @@ def test_it_is_opened_from_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     monkeypatch.delenv("LABEL_STUDIO_API_KEY")
     with pytest.raises(AnnotatorError, match="LABEL_STUDIO_API_KEY: expected the token"):
         opened()
+
+
+def test_without_httpx_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "httpx", None)
+    monkeypatch.delitem(sys.modules, "mcal.annotators.label_studio.server")
+    with pytest.raises(MissingExtraError, match=r"mcal\[services\]"):
+        importlib.import_module("mcal.annotators.label_studio.server")
+
+
+@pytest.mark.parametrize(
+    ("lines", "problem"),
+    [
+        ('url = "studio"', 'url: expected "https://host", found "studio"'),
+        ('url = "https://me:secret@host"', 'url: expected "https://host", found '),
+        ('project = "ab"', 'project: expected 3 to 50 characters, found "ab"'),
+        ("project = 0", "project: expected a number above 0, found 0"),
+        ('images = "url"', 'image_url: needed for images = "url", found none'),
+        ('images = "url"\nimage_url = "x"', 'image_url: expected "{item}" in it, found "x"'),
+        ('image_url = "{item}"', 'image_url: only for images = "url" or "local-files"'),
+        ('token = "x"', "token: unknown key; did you mean token_env?"),
+    ],
+)
+def test_a_mistake_in_the_settings_gets_one_line(tmp_path: Path, lines: str, problem: str) -> None:
+    given = {"url": '"https://host"', "project": '"Birds"'}
+    written = {line.split(" = ")[0] for line in lines.splitlines()}
+    rest = "\n".join(f"{key} = {value}" for key, value in given.items() if key not in written)
+    file = tmp_path / "c.toml"
+    file.write_text(
+        f'[pool]\nkind = "digits"\n[annotator]\nkind = "label-studio"\n{rest}\n{lines}\n'
+    )
+    with pytest.raises(SettingsError) as told:
+        read_settings(file)
+    (line,) = str(told.value).splitlines()
+    assert f"annotator.{problem}" in line
 
 
 # -- answers ---------------------------------------------------------------------------------------
