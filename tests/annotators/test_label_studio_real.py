@@ -216,6 +216,8 @@ class Annotators(threading.Thread):
         for task in tasks["tasks"]:
             if self.stopped.is_set():
                 return
+            if task["annotations"]:  # a server killed in the act has kept it, but not counted it
+                continue
             people.annotate(task["id"], _choice(self._truth[task["data"]["mcal_item"]]))
             self.given[task["id"]] += 1
 
