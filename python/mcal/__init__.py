@@ -31,6 +31,8 @@ _WHERE = {
     "GroundTruthSettings": "mcal.settings",
     "CertificateSettings": "mcal.settings",
     "ClassifierSettings": "mcal.settings",
+    "ConsensusSettings": "mcal.settings",
+    "ConsensusAnnotator": "mcal.annotators.consensus",
     "DeviceError": "mcal.errors",
     "McalError": "mcal.errors",
     "MissingExtraError": "mcal.errors",
@@ -103,6 +105,8 @@ __all__ = [
     "CertificateSettings",
     "ClassReport",
     "ClassifierSettings",
+    "ConsensusAnnotator",
+    "ConsensusSettings",
     "CurveFits",
     "CurveReplicas",
     "DeviceError",
@@ -179,6 +183,7 @@ if TYPE_CHECKING:
         thread_count,
     )
     from .annotators import FilesAnnotator, OracleAnnotator
+    from .annotators.consensus import ConsensusAnnotator
     from .annotators.function import FunctionAnnotator
     from .annotators.web import WebAnnotator
     from .bootstrap import (
@@ -218,6 +223,7 @@ if TYPE_CHECKING:
         CallableSettings,
         CertificateSettings,
         ClassifierSettings,
+        ConsensusSettings,
         FilesSettings,
         GroundTruthSettings,
         LabelStudioSettings,

@@ -17,7 +17,7 @@ import pytest
 from mcal.settings import Settings
 from mcal.store import FILE_NAME, Store, summarise
 from mcal.store.schema import MIGRATIONS
-from mcal.types import NO_LABEL, Purpose
+from mcal.types import NO_LABEL, Judgements, Purpose
 
 DATA = Path(__file__).parent.parent / "data"
 
@@ -48,6 +48,9 @@ def make_campaign(folder: Path) -> None:
                 reason="to begin with",
             )
             store.submit_batch(batch.batch_id, f"ticket-{purpose}")
+            people = ("ann", "bob", "cyd") * 2
+            said = Judgements(np.repeat(items, 2), np.array([0, 0, 1, 0, 1, 1]), people)
+            store.add_judgements(batch.batch_id, said, n_ordered=1, further_usd=0.001)
             store.tell(batch.batch_id, items, [0, 1, NO_LABEL])
         killed = store.start_run(round=0, classifier="a", n_train=2, seed=1, device="cpu")
         store.heartbeat_run(killed, train_s=1.0, score_s=0.0, cost_usd=0.01)
@@ -97,16 +100,28 @@ def check_campaign(store: Store, schema: int) -> None:
     assert [batch.ticket for batch in store.batches()] == ["ticket-test", "ticket-train"]
     assert store.labels().indices.tolist() == [0, 1, 2, 5, 4, 3]
     assert store.labels().labels.tolist() == [0, 1, NO_LABEL] * 2
+    n_said = 12 if schema >= 5 else 0
+    assert store.judgements().indices.tolist() == [0, 0, 1, 1, 2, 2, 5, 5, 4, 4, 3, 3][:n_said]
+    assert store.judgements().labels.tolist() == [0, 0, 1, 0, 1, 1, 0, 0, 1, 0, 1, 1][:n_said]
+    assert store.judgements().people == (("ann", "bob", "cyd") * 4)[:n_said]
+    further_usd = 0.001 if schema >= 5 else 0.0
     prices = [0.04] * 3 + ([0.05, 0.04, 0.03] if schema >= 4 else [0.04] * 3)
-    assert store.labels().price_usd.tolist() == prices
+    assert store.labels().price_usd.tolist() == pytest.approx(
+        [price + further_usd for price in prices], abs=1e-12
+    )
     assert [run.status for run in store.runs()] == ["interrupted", "finished"]
     assert store.machine_labels().confidence.tolist() == np.linspace(0.5, 1.0, 6).tolist()
-    assert store.spend() == {"labels": 0.24, "machine_fee": 0.006, "training": 0.04, "fixed": 0.005}
+    assert store.spend() == {
+        "labels": 0.246 if schema >= 5 else 0.24,
+        "machine_fee": 0.006,
+        "training": 0.04,
+        "fixed": 0.005,
+    }
     assert store.estimates("plan")[0].payload == {"predicted_total_cost_usd": 0.4}
     assert [action.name for action in store.actions()] == ["machine_label"]
     summary = summarise(store)
     assert (summary.phase, summary.n_human, summary.n_machine) == ("done", 6, 6)
-    assert summary.total_cost_usd == 0.291
+    assert summary.total_cost_usd == (0.297 if schema >= 5 else 0.291)
 
 
 def test_every_schema_has_its_frozen_file():

@@ -30,7 +30,7 @@ class Endings(Recording):
 
     def audit(self, decision: Decision, round_: int, trained: Trained) -> Callable[[], None]:
         """Freeze the model in hand, and let people check a sample of its surest labels."""
-        name, settings = decision.classifier, self.settings
+        name, settings = decision.classifier, self.expected()
         profile = self.facts.profile(round_, name)
         frozen = freeze(
             trained.scores,
@@ -94,7 +94,7 @@ class Endings(Recording):
             drawn=drawn.details,
             n_pool=self.pool.n_pool,
             n_classes=len(self.pool.classes),
-            settings=self.settings,
+            settings=self.expected(),
         )
         certificate, chosen = found.certificate, found.chosen
         words, n_machine = found.words(), certificate.n_machine
@@ -164,7 +164,7 @@ class Endings(Recording):
 
         None where people's labels cost no more.
         """
-        settings, n_pool = self.settings, self.pool.n_pool
+        settings, n_pool = self.expected(), self.pool.n_pool
         count, error = largest_cut(
             self.facts.profile(round_, name),
             n_pool=n_pool,

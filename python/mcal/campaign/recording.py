@@ -7,8 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from ..settings import Settings
-from ..store import BatchRecord, Store, summarise
+from ..errors import AnnotatorError
+from ..settings import ConsensusSettings, Settings
+from ..store import (
+    LEAST_ITEMS,
+    BatchRecord,
+    Store,
+    expected_settings,
+    measured_disagreement,
+    summarise,
+)
 from ..types import (
     Annotator,
     Batch,
@@ -84,6 +92,41 @@ class Recording:
             self.settings.prices.judgements_per_item,
             told=np.intersect1d(indices, self.store.labels(record.purpose).indices),
         )
+
+    def further_usd(self, batch_id: str) -> float:
+        """What a judgement beyond those ordered costs: as one ordered right after the batch."""
+        prices, n_items = self.settings.prices, 0
+        for record in self.store.batches():
+            n_items += record.n_items
+            if record.batch_id == batch_id:
+                break
+        ((_, usd),) = prices.judgement.purchase(prices.judgements_per_item * n_items, 1)
+        return usd
+
+    def expected(self) -> Settings:
+        """The settings with prices as items are expected to cost in the end: for plans."""
+        return expected_settings(self.store, self.settings)
+
+    def refuse_below_disagreement(self) -> None:
+        """A target that people themselves do not reach is no promise worth buying.
+
+        With one label of two people and no third to settle a difference, at least half of those on
+        which they differ are wrong labels by one of them.
+
+        Raises ``AnnotatorError`` before anything beyond the first batches is trained or bought.
+        """
+        settings, found = self.settings, measured_disagreement(self.store)
+        is_settled = settings.consensus != ConsensusSettings()
+        if settings.prices.judgements_per_item != 2 or is_settled or found is None:
+            return
+        if found.n_items >= LEAST_ITEMS and settings.target_error < found.low:
+            raise AnnotatorError(
+                f"target_error {settings.target_error:.2%} is below what people agree on: two of "
+                f"them differ on {found.share:.1%} of {found.n_items:,} items "
+                f"({found.low:.1%} to {found.high:.1%}). Begin again with consensus."
+                "third_on_disagreement = true, prices.judgements_per_item = 3 or a higher target; "
+                "the labels bought are in this folder (`mcal export`)"
+            )
 
     def details(self, decision: Decision, **more: Any) -> dict[str, Any]:
         return {

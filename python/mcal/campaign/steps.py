@@ -102,9 +102,17 @@ class Steps(Budgeted):
                 f"{self.pool.item_name(int(index))}: the first answer stands, a later one differs"
                 for index in answers.indices[~agreeing]
             ]
-            told += self.store.tell(
-                batch.batch_id, answers.indices[agreeing], answers.labels[agreeing]
-            )
+            with self.store.transaction():
+                if answers.judgements is not None:
+                    self.store.add_judgements(
+                        batch.batch_id,
+                        answers.judgements,
+                        n_ordered=batch.n_judgements,
+                        further_usd=self.further_usd(batch.batch_id),
+                    )
+                told += self.store.tell(
+                    batch.batch_id, answers.indices[agreeing], answers.labels[agreeing]
+                )
             if answers.complete and self.facts.n_missing(batch.batch_id):
                 raise AnnotatorError(
                     f"batch {batch.batch_id}: {annotator.name} says that it is complete, "
@@ -117,7 +125,8 @@ class Steps(Budgeted):
 
     def train(self) -> bool:
         """Train and score the next candidate, and record what follows from it, in one piece."""
-        store, settings = self.store, self.settings
+        self.refuse_below_disagreement()
+        store, settings = self.store, self.expected()
         round_ = round_of(store.batches())
         name = self.facts.untrained(round_)[0]
         within = settings.budget_usd is not None
@@ -213,7 +222,7 @@ class Steps(Budgeted):
                 for name in live
                 if n_left
             },
-            settings=self.settings,
+            settings=self.expected(),
         )
         return self._done(decision, round_)
 

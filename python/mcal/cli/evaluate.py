@@ -17,6 +17,9 @@ _PROMISE = (
     "confidence",
     "n_audit",
     "class_intervals",
+    "disagreement",
+    "disagreement_interval",
+    "true_error_bound",
 )
 
 
@@ -38,6 +41,7 @@ def evaluate(
 
     from .tables import (
         estimate_line,
+        people_lines,
         print_classes,
         print_evaluation,
         print_lines,
@@ -59,7 +63,7 @@ def evaluate(
 
     console = Console(highlight=False)
     print_evaluation(console, found)
-    print_lines(console, [estimate_line(summary)])
+    print_lines(console, [estimate_line(summary), *people_lines(summary)])
     if (line := promise_line(summary, found)) is not None:
         print_lines(console, [line])
     print_classes(console, summary)

@@ -21,6 +21,7 @@ __all__ = [
     "broken_lines",
     "continuing_line",
     "estimate_line",
+    "people_lines",
     "print_classes",
     "print_evaluation",
     "print_lines",
@@ -56,6 +57,7 @@ def print_summary(console: Console, summary: CampaignSummary) -> None:
         f"target error     {percent(summary.target_error)} ({_PROMISES[summary.target]}){met}",
         estimate_line(summary),
     ]
+    lines += people_lines(summary)
     if summary.n_broken:
         lines.append(f"cannot be read   {summary.n_broken:,} items, which people label")
     if summary.stop_reason is not None:
@@ -94,6 +96,22 @@ def estimate_line(summary: CampaignSummary) -> str:
         return f"estimated error  {expected} ({kind})"
     certified = percent_at_most(summary.certified_error)
     return f"certified error  at most {certified} ({kind}; point estimate {expected})"
+
+
+def people_lines(summary: CampaignSummary) -> list[str]:
+    """What the errors are relative to, where it was measured how far people differ."""
+    if summary.disagreement is None or summary.disagreement_interval is None:
+        return []
+    low, high = summary.disagreement_interval
+    between = f"{percent_at_least(low)} to {percent_at_most(high)}"
+    differ = f"two people differ on {percent(summary.disagreement)} of items ({between})"
+    lines = [f"people           relative to people's labels; {differ}"]
+    if (n := summary.judgements_per_item_measured) is not None:
+        lines.append(f"judgements       {n:.2f} an item")
+    if summary.true_error_bound is not None:
+        bound = percent_at_most(summary.true_error_bound)
+        lines.append(f"against truth    at most {bound} if people's own error is as estimated")
+    return lines
 
 
 def promise_line(summary: CampaignSummary, found: Evaluation) -> str | None:

@@ -16,6 +16,7 @@ from .annotator import (
 from .tree import (
     CertificateSettings,
     ClassifierSettings,
+    ConsensusSettings,
     PlanSettings,
     PoolSettings,
     PriceSettings,
@@ -28,6 +29,7 @@ __all__ = [
     "CallableSettings",
     "CertificateSettings",
     "ClassifierSettings",
+    "ConsensusSettings",
     "FilesSettings",
     "GroundTruthSettings",
     "LabelStudioSettings",

@@ -17,6 +17,7 @@ from .ground_truth import GroundTruthSettings
 __all__ = [
     "CertificateSettings",
     "ClassifierSettings",
+    "ConsensusSettings",
     "PlanSettings",
     "PoolSettings",
     "PriceSettings",
@@ -111,6 +112,19 @@ class PriceSettings(Model):
         tiers = [(tier.n_from, tier.price) for tier in self.tiers]
         return item_prices(tiers or [(0, self.price_per_label)], self.judgements_per_item)
 
+    @property
+    def judgement(self) -> LabelPrices:
+        """Prices of single judgements, one after the other."""
+        tiers = [(tier.n_from, tier.price) for tier in self.tiers]
+        return item_prices(tiers or [(0, self.price_per_label)], 1)
+
+    def scaled(self, factor: float) -> PriceSettings:
+        """The same with every price of people's ``factor`` times as high."""
+        tiers = tuple(tier.model_copy(update={"price": tier.price * factor}) for tier in self.tiers)
+        values = {"price_per_label": self.price_per_label * factor, "tiers": tiers}
+        fields = {name: getattr(self, name) for name in type(self).model_fields}
+        return type(self).model_construct(**{**fields, **values})
+
     @model_validator(mode="before")
     @classmethod
     def _first_price(cls, values: Any) -> Any:
@@ -135,6 +149,15 @@ class PriceSettings(Model):
                 f"{self.tiers[0].price:g}, found {self.price_per_label:g}"
             )
         return self
+
+
+class ConsensusSettings(Model):
+    """How the judgements of several people become one label."""
+
+    rule: Literal["majority", "dawid-skene"] = "majority"
+    """dawid-skene: weighs people by how often they are right; for batches as a whole."""
+    third_on_disagreement: bool = False
+    """Ask a third person where two differ; for ``prices.judgements_per_item = 2``."""
 
 
 class PlanSettings(Model):
@@ -209,6 +232,8 @@ class Settings(Model):
     """The candidates; several are raced on shared labels."""
     prices: PriceSettings = PriceSettings()
     """What things cost."""
+    consensus: ConsensusSettings = ConsensusSettings()
+    """How several people's judgements become one label."""
     plan: PlanSettings = PlanSettings()
     """How the campaign decides."""
     certificate: CertificateSettings = CertificateSettings()
@@ -234,12 +259,37 @@ class Settings(Model):
                 f"certificate.kind: expected 'audit' or 'none' for target {self.target!r}, "
                 "found 'weighted'"
             )
+        self._check_consensus()
         if self.classes is not None:
             if len(self.classes) < 2:
                 raise ValueError(f"classes: expected at least 2, found {len(self.classes)}")
             if len(set(self.classes)) != len(self.classes):
                 raise ValueError("classes: expected names that differ, found a repeated one")
         return self
+
+    def _check_consensus(self) -> None:
+        n, wanted = self.prices.judgements_per_item, self.consensus
+        if wanted.third_on_disagreement and n != 2:
+            raise ValueError(
+                "consensus.third_on_disagreement: expected prices.judgements_per_item = 2 beside "
+                f"it, found {n}"
+            )
+        if wanted.third_on_disagreement and self.budget_usd is not None:
+            raise ValueError(
+                "consensus.third_on_disagreement: expected no budget_usd beside it, because nobody "
+                "knows before how many thirds will be paid; judgements_per_item = 3 keeps a budget"
+            )
+        if wanted.rule != "majority" and n < 2:
+            raise ValueError(
+                f"consensus.rule: {wanted.rule!r} needs prices.judgements_per_item of at least 2, "
+                f"found {n}"
+            )
+        is_file = self.annotator is not None and self.annotator.kind == "files"
+        if is_file and wanted != ConsensusSettings():
+            raise ValueError(
+                "consensus: annotator.kind 'files' does not know who judged: its labels are those "
+                "of whoever filled them in"
+            )
 
 
 def _check_bill(prices: PriceSettings, task_price_usd: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .differing import LEAST_ITEMS, consensus_error, expected_settings, measured_disagreement
 from .records import (
     ActionRecord,
     BatchRecord,
@@ -32,6 +33,7 @@ from .terms import add_budget, settings_now
 __all__ = [
     "ESTIMATE_KIND",
     "FILE_NAME",
+    "LEAST_ITEMS",
     "ActionRecord",
     "BatchRecord",
     "CampaignRecord",
@@ -50,7 +52,10 @@ __all__ = [
     "Store",
     "add_budget",
     "best_plan",
+    "consensus_error",
+    "expected_settings",
     "has_ended",
+    "measured_disagreement",
     "settings_now",
     "summarise",
     "sunk_usd",

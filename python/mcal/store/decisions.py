@@ -170,5 +170,9 @@ class Decisions(Facts):
         Each is summed exactly, in nano-dollars, and then rounded to a float once.
         """
         spent = dict(self._db.rows("SELECT kind, SUM(amount_nano) FROM spend GROUP BY kind"))
+        (further_nano,) = self._db.row(
+            "SELECT IFNULL(SUM(price_nano), 0) FROM judgements WHERE price_nano > 0"
+        )
+        spent["labels"] = spent.get("labels", 0) + further_nano
         kinds = ("labels", "machine_fee", "training", "fixed")
         return {kind: to_usd(spent.get(kind, 0)) for kind in kinds}

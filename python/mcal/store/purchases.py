@@ -256,6 +256,13 @@ class Purchases(Facts):
             "SELECT batch, first, price_nano FROM price_steps ORDER BY batch, first"
         ):
             nano[(rows["batch"] == batch) & (rows["position"] >= first)] = step_nano
+        further = dict(
+            self._db.rows(
+                "SELECT item, SUM(price_nano) FROM judgements WHERE price_nano > 0 GROUP BY item"
+            )
+        )
+        if further:
+            nano += np.array([further.get(item, 0) for item in rows["item"].tolist()], np.int64)
         return LabelTable(
             indices=rows["item"].copy(),
             labels=rows["label"].copy(),

@@ -289,6 +289,32 @@ _PRICE_STEPS_4 = (
     BEGIN SELECT RAISE(ABORT, 'labels of the batch are paid for'); END""",
 )
 
+# Who said what, before it was made one label. Judgements that were ordered with an item are paid by
+# its price; one beyond those, such as a third where two people differ, brings a price of its own.
+_JUDGEMENTS_5 = (
+    """
+    CREATE TABLE judgements (
+        judgement INTEGER PRIMARY KEY,
+        item INTEGER NOT NULL REFERENCES batch_items,
+        person TEXT NOT NULL,
+        label INTEGER NOT NULL CHECK (typeof(label) = 'integer' AND label >= -1),
+        price_nano INTEGER NOT NULL CHECK (typeof(price_nano) = 'integer' AND price_nano >= 0),
+        collected_at TEXT NOT NULL,
+        UNIQUE (item, person)
+    )""",
+    "CREATE INDEX further_judgements ON judgements (item, price_nano) WHERE price_nano > 0",
+    *(
+        f"""
+    CREATE TRIGGER judgements_{verb.lower()} BEFORE {verb} ON judgements
+    BEGIN SELECT RAISE(ABORT, 'facts are only appended'); END"""
+        for verb in ("UPDATE", "DELETE")
+    ),
+    """
+    CREATE TRIGGER judgements_after_finish BEFORE INSERT ON judgements
+    WHEN EXISTS (SELECT 1 FROM finish)
+    BEGIN SELECT RAISE(ABORT, 'the campaign is finished'); END""",
+)
+
 MIGRATIONS: tuple[Migration, ...] = (
     (
         f"PRAGMA application_id = {APPLICATION_ID}",
@@ -301,6 +327,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     _RANKING_2,
     _ESTIMATES_3,
     _PRICE_STEPS_4,
+    _JUDGEMENTS_5,
 )
 """Migration n (counted from 1) takes a file from ``user_version`` n - 1 to n."""
 

@@ -15,8 +15,8 @@ from mcal.errors import StoreError
 from .clock import utc_now
 from .database import Database
 from .decisions import Decisions
+from .hearings import Hearings
 from .lock import WriterLock
-from .purchases import Purchases
 from .rankings import Rankings
 from .records import CampaignRecord
 from .schema import MIGRATIONS, migrate
@@ -27,7 +27,7 @@ __all__ = ["FILE_NAME", "Store"]
 FILE_NAME = "campaign.sqlite"
 
 
-class Store(Purchases, Trainings, Rankings, Decisions):
+class Store(Hearings, Trainings, Rankings, Decisions):
     """Facts of one campaign, appended and read. Made by ``create`` and ``open``.
 
     A writer holds the campaign's lock until it is closed; readers need none. What a method has

@@ -19,9 +19,14 @@ from dataclasses import asdict, dataclass
 from math import inf
 from typing import Any
 
+import numpy as np
+
+from mcal.consensus import Disagreement
 from mcal.money import add_usd
+from mcal.settings import Settings
 from mcal.types import BatchStatus, Purpose
 
+from .differing import consensus_error, expected_settings, measured_disagreement
 from .records import ActionRecord, BatchRecord, EstimateRecord
 from .store import Store
 from .terms import settings_now
@@ -94,6 +99,10 @@ class CampaignSummary:
     confidence: float | None  # this probability; both None until the audit is in
     estimate_kind: str
     class_intervals: ClassIntervals | None  # None without an audit
+    judgements_per_item_measured: float | None  # of known people, thirds included; None of unknown
+    disagreement: float | None  # items on which two people differ, of those drawn first, at random
+    disagreement_interval: tuple[float, float] | None  # exact, 95 %
+    true_error_bound: float | None  # certified error + estimated error of people's labels
     stop_reason: str | None  # of the end, or why a budget is stuck
     rounds: int  # rounds with a finished training
     classifier: str | None  # that labelled, else of the best plan, else trained last
@@ -151,9 +160,12 @@ def _summarise(store: Store) -> CampaignSummary:
 
     certified_error, confidence = _certificate(store)
     total = add_usd(*spend.values())
-    human_only = settings.prices.people.total_usd(campaign.n_pool)
+    expected = expected_settings(store, settings).prices.people
+    human_only = expected.total_usd(campaign.n_pool)
     reserved = 0.0 if finished else round(_committed_usd(store, total) - total, 9)
-    people_usd = settings.prices.people.total_usd(campaign.n_pool - n_machine)
+    people_usd = expected.total_usd(campaign.n_pool - n_machine)
+    if settings.consensus.third_on_disagreement:  # those of the labels that are in are known
+        people_usd += spend["labels"] - expected.total_usd(n_human)
     predicted, interval = _forecast(plan, sunk_usd(store, plan)) if plan else (None, None)
     if ended:
         others = (usd for kind, usd in spend.items() if kind != "labels")
@@ -164,6 +176,7 @@ def _summarise(store: Store) -> CampaignSummary:
         predicted = min(predicted, most)
         interval = interval and (min(interval[0], most), min(interval[1], most))
     price = predicted if has_forecast else None
+    differing = measured_disagreement(store)
     return CampaignSummary(
         phase=phase,
         n_pool=campaign.n_pool,
@@ -198,6 +211,10 @@ def _summarise(store: Store) -> CampaignSummary:
         if confidence is None
         else f"certified with {100.0 * confidence:.10g}% confidence",
         class_intervals=_class_intervals(store),
+        judgements_per_item_measured=_judgements_per_item(store),
+        disagreement=None if differing is None else differing.share,
+        disagreement_interval=None if differing is None else (differing.low, differing.high),
+        true_error_bound=_true_error_bound(certified_error, differing, settings),
         stop_reason=finished.stop_reason if finished else stuck,
         rounds=n_rounds,
         classifier=classifier,
@@ -265,6 +282,25 @@ def _certificate(store: Store) -> tuple[float | None, float | None]:
         if (error := _number(action.details, "certified_error")) is not None:
             return error, _number(action.details, "confidence")
     return None, None
+
+
+def _judgements_per_item(store: Store) -> float | None:
+    heard = store.judgements().indices
+    return heard.size / np.unique(heard).size if heard.size else None
+
+
+def _true_error_bound(
+    certified_error: float | None, differing: Disagreement | None, settings: Settings
+) -> float | None:
+    """Against the truth instead of people's labels; algorithm.md section 5. At most 1."""
+    if certified_error is None or differing is None:
+        return None
+    wanted = settings.consensus
+    n_judges = settings.prices.judgements_per_item + wanted.third_on_disagreement
+    by_majority = wanted.rule == "majority"
+    return min(
+        1.0, certified_error + consensus_error(differing.high, n_judges, by_majority=by_majority)
+    )
 
 
 def _class_intervals(store: Store) -> ClassIntervals | None:
