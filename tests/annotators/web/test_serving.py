@@ -1,6 +1,8 @@
 import os
 import socket
 import stat
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -116,3 +118,15 @@ def test_a_real_server_logs_no_secret_and_stops_when_told(
         assert not thread.is_alive()
     told = capfd.readouterr()
     assert secret.reveal() not in told.out + told.err
+
+
+@pytest.mark.parametrize(("package", "module"), [("starlette", "app"), ("uvicorn", "serving")])
+def test_a_missing_package_is_told_and_ordering_needs_none(package: str, module: str) -> None:
+    code = (
+        f"import sys; sys.modules['{package}'] = None\n"
+        "import mcal.annotators.web\n"
+        f"try: import mcal.annotators.web.{module}\n"
+        "except ImportError as error: print(error)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == f"{package} is not installed: pip install 'mcal[web]'\n"
