@@ -203,7 +203,9 @@ def test_a_file_that_cannot_be_written_is_an_export_error(store, tmp_path, forma
 
 
 def test_unknown_formats_are_the_caller_s_mistake(store, tmp_path):
-    with pytest.raises(ValueError, match=r"format: expected one of \('csv', 'parquet', 'jsonl'\)"):
+    with pytest.raises(
+        ValueError, match=r"format: expected one of \('csv', 'parquet', 'jsonl', 'manifest'\)"
+    ):
         export(store, tmp_path / "labels", "xlsx", item_name=item_name)
 
 

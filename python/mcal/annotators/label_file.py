@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from mcal.errors import AnnotatorError
+from mcal.manifest import ManifestLine, read_augmented_manifest
 from mcal.types import NO_LABEL, IndexArray
 
 from .class_names import ClassNames
@@ -32,6 +33,8 @@ def read_label_file(
     path : Path
         CSV with a column ``label`` of class names and a column ``index`` or ``item``; a CSV with
         no other column than ``label``, and ``.npy`` with (N,) class numbers, are in pool order.
+        An augmented manifest of SageMaker (``.manifest``, ``.jsonl``) goes by ``mcal-index`` where
+        all its lines have one, else by the longest end of ``source-ref`` that names an item.
     classes : sequence of str
         Names, (C,).
     item_names : callable
@@ -45,6 +48,8 @@ def read_label_file(
     """
     if path.suffix == ".npy":
         return LabelFile(_from_npy(path, len(classes)), "position")
+    if path.suffix in (".manifest", ".jsonl"):
+        return _from_manifest(path, ClassNames(classes), item_names)
     rows = read_sheet(path, ("label",))
     columns = list(rows[0].cells) if rows else ["label"]
     words = ClassNames(classes)
@@ -99,6 +104,48 @@ def _by_item(
             f"{len(missing):,} of them, '{missing[0]}' among them"
         )
     return np.array([labels[index] for index in range(len(names))], np.int64)
+
+
+def _from_manifest(
+    path: Path, words: ClassNames, item_names: Callable[[], Sequence[str]]
+) -> LabelFile:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, ValueError) as error:
+        raise AnnotatorError(f"{path}: cannot be read as a manifest: {error}") from error
+    lines, problems = read_augmented_manifest(text.split("\n"), place=path.name)
+    if problems:
+        raise AnnotatorError(problems[0].rstrip("."))
+    by_index = all(line.index is not None for line in lines.values())
+    names = [] if by_index else list(item_names())
+    known = {name: index for index, name in enumerate(names)}
+    labels: dict[int, int] = {}
+    for number, line in lines.items():
+        place = f"{path.name}, line {number}"
+        index = line.index if by_index else _named_by(line, known)
+        if index is None:
+            raise AnnotatorError(f"{place}: no item of the pool is called '{line.source_ref}'")
+        if index in labels:
+            raise AnnotatorError(f"{place}: item '{line.source_ref}' is there twice")
+        label = words.find(line.class_name or "")
+        if label is None:
+            raise AnnotatorError(f"{place}: {words.why_not(line.class_name or '')}")
+        labels[index] = label
+    n_items = len(names) or len(labels)
+    missing = next((index for index in range(n_items) if index not in labels), None)
+    if missing is not None or not labels:
+        raise AnnotatorError(f"{path.name}: item {missing or 0} has no label")
+    whole = np.array([labels[index] for index in range(n_items)], np.int64)
+    return LabelFile(whole, "index" if by_index else "item")
+
+
+def _named_by(line: ManifestLine, known: dict[str, int]) -> int | None:
+    rest = line.source_ref
+    while rest not in known:
+        _, slash, rest = rest.partition("/")
+        if not slash:
+            return None
+    return known[rest]
 
 
 def _label(path: Path, row: Row, words: ClassNames) -> int:

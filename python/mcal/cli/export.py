@@ -17,6 +17,7 @@ class ExportFormat(StrEnum):
     CSV = "csv"
     PARQUET = "parquet"
     JSONL = "jsonl"
+    MANIFEST = "manifest"
 
 
 def export(
@@ -24,6 +25,13 @@ def export(
     format: Annotated[ExportFormat, typer.Option(help="Format of the file.")] = ExportFormat.CSV,
     out: Annotated[
         Path | None, typer.Option(help="File to write.  [default: DIR/labels.FORMAT]")
+    ] = None,
+    source_ref: Annotated[
+        str | None,
+        typer.Option(
+            help='Where a manifest finds its images: "s3://bucket/path/{item}".  '
+            "[default: the names of the items]"
+        ),
     ] = None,
 ) -> None:
     """Write the labelled data set, one row per item.
@@ -34,13 +42,31 @@ def export(
     """
     from mcal.campaign.item_names import item_names
     from mcal.export import export as write
+    from mcal.manifest import check_source_template
+    from mcal.manifest import source_ref as address
     from mcal.store import Store, summarise
 
     from .tables import estimate_line, unfinished_line
 
+    if source_ref is not None:
+        if format is not ExportFormat.MANIFEST:
+            raise typer.BadParameter("only for --format manifest", param_hint="--source-ref")
+        try:
+            check_source_template(source_ref)
+        except ValueError as error:
+            raise typer.BadParameter(str(error), param_hint="--source-ref") from error
     path = folder / f"labels.{format}" if out is None else out
     with Store.open(folder, read_only=True) as store:
-        write(store, path, format=format.value, item_name=item_names(store.campaign))
+        name = item_names(store.campaign)
+        if source_ref is not None:
+            write(
+                store,
+                path,
+                format=format.value,
+                item_name=lambda index: address(source_ref, name(index)),
+            )
+        else:
+            write(store, path, format=format.value, item_name=name)
         summary = summarise(store)
     typer.echo(str(path))
     if summary.n_unlabelled:

@@ -11,15 +11,21 @@ from typing import BinaryIO, Literal, get_args
 from mcal.errors import ExportError
 from mcal.store import Store
 
+from .manifest import write_manifest
 from .parquet import write_parquet
 from .rows import read_rows
 from .text import write_csv, write_jsonl
 
 __all__ = ["ExportFormat", "export"]
 
-ExportFormat = Literal["csv", "parquet", "jsonl"]
+ExportFormat = Literal["csv", "parquet", "jsonl", "manifest"]
 
-_WRITERS = {"csv": write_csv, "parquet": write_parquet, "jsonl": write_jsonl}
+_WRITERS = {
+    "csv": write_csv,
+    "parquet": write_parquet,
+    "jsonl": write_jsonl,
+    "manifest": write_manifest,
+}
 
 
 def export(
@@ -47,10 +53,11 @@ def export(
         Of a finished campaign or a running one; read at one moment.
     path : Path
         The file; replaced when it exists, and only once everything is written.
-    format : "csv", "parquet" or "jsonl"
-        Parquet needs the extra ``mcal[parquet]``.
+    format : "csv", "parquet", "jsonl" or "manifest"
+        Parquet needs the extra ``mcal[parquet]``. A manifest is SageMaker's augmented one: it has
+        no rounds, prices and models, and "none of these" as a class of its own.
     item_name : callable
-        Gives the name for an index: ``pool.item_name``.
+        Gives the name for an index: ``pool.item_name``; for a manifest its ``source-ref``.
 
     Raises
     ------

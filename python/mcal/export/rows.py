@@ -46,6 +46,8 @@ class Rows:
     sources: tuple[str, ...]
     models: tuple[str, ...]
     whole: Columns
+    created_at: str
+    """When the campaign began: ISO 8601."""
     item_name: Callable[[int], str]
 
     def pieces(self) -> Iterator[Columns]:
@@ -112,6 +114,7 @@ def read_rows(store: Store, item_name: Callable[[int], str]) -> Rows:
         sources=_SOURCES,
         models=() if machine is None else (machine.classifier,),
         whole=rows,
+        created_at=store.campaign.created_at,
         item_name=item_name,
     )
 
