@@ -10,7 +10,7 @@ import pytest
 
 from mcal.bootstrap import CurveReplicas
 from mcal.campaign.depletion import PoolCurves
-from mcal.campaign.forecast import audit_labels, expected_audit, with_audit
+from mcal.campaign.forecast import audit_labels, expected_audit, safety_labels, with_audit
 from mcal.certificate import certify, plan_audit
 from mcal.fitting import fit_curves
 from mcal.planning import Plan
@@ -76,6 +76,33 @@ def test_every_machine_label_more_or_fewer_moves_the_total_by_its_price() -> Non
         assert getattr(found, name) == getattr(plan(), name)
 
 
+def test_an_audit_pays_where_the_safety_of_a_small_test_set_allows_no_machine_label() -> None:
+    none = {"stop_n_machine": 0, "stop_theta": 0.0, "stop_cost_usd": 400.0, "n_steps": 0}
+    found = add(plan(**none, n_machine=0, total_cost_usd=400.0), target_error=0.3, target="machine")
+    assert found.n_machine == found.stop_n_machine > 5000
+    assert found.total_cost_usd == pytest.approx(400.0 - 0.039 * found.n_machine)
+    assert 0.0 < found.stop_theta <= 1.0
+
+
+def test_without_an_audit_the_safety_costs_labels() -> None:
+    thetas, n_left = np.array([0.25, 0.5, 0.75, 1.0]), np.array([8_000, 4_000])
+    error = np.array([[0.0, 0.0], [0.02, 0.0], [0.08, 0.01], [0.2, 0.02]])
+    bound = error + 0.02
+    given = {"n_pool": N_POOL, "settings": settings(target_error=0.05)}
+    found = safety_labels(thetas, error, bound, n_left, **given)
+
+    def cut(rates: np.ndarray, n: int) -> float:
+        ranks = np.arange(n + 1)
+        wrong = np.interp(ranks, np.r_[0, thetas * n], np.r_[0, rates * thetas * n])
+        return float(ranks[wrong <= 500].max())
+
+    expected = [cut(e, n) - cut(b, n) for e, b, n in zip(error.T, bound.T, n_left, strict=True)]
+    assert found.shape == (1, 2)
+    assert np.abs(found[0] - expected).max() <= 0.01 * n_left.max()
+    assert found[0, 0] > 100
+    assert found[0, 1] == 0
+
+
 def test_the_better_the_test_set_the_cheaper_the_audit() -> None:
     assert add(plan(), n_test=2000).n_machine > add(plan(), n_test=20).n_machine
 
@@ -100,13 +127,15 @@ def test_stopping_now_is_the_plan_where_the_audit_makes_it_the_cheaper_one() -> 
     assert barely.go_on_cost_usd > barely.stop_cost_usd
 
 
-def test_people_alone_have_no_audit() -> None:
+def test_people_alone_have_no_audit_where_machine_labels_are_dearer() -> None:
     nothing = plan(
         n_train=N_TRAIN, n_machine=0, n_steps=0, batch_size=0, theta=0.0, stop_theta=0.0,
         stop_n_machine=0, total_cost_usd=400.0, stop_cost_usd=400.0, go_on_cost_usd=401.0,
         error=0.0,
     )  # fmt: skip
-    assert add(nothing) == nothing
+    dear = Settings(prices=PriceSettings(price_per_label=0.04, machine_fee=0.05))
+    sizes = {"n_withheld": N_WITHHELD, "n_pool": N_POOL}
+    assert with_audit(nothing, curves(), N_TRAIN, 150, settings=dear, **sizes) == nothing
 
 
 @pytest.mark.parametrize("target", ["set", "machine"])

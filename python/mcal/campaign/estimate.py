@@ -20,10 +20,11 @@ from ..planning import (
 )
 from ..profiles import Profile, upper_error
 from ..settings import Settings
+from ..types import FloatArray
 from .audit import n_test_of
 from .decide import smallest_batch, within_share
 from .depletion import PoolCurves
-from .forecast import audit_labels, with_audit
+from .forecast import audit_labels, safety_labels, with_audit
 from .label_cost import label_cost
 from .outlook import Outlook, look_out
 
@@ -121,7 +122,7 @@ def estimate_plan(
     knots = curve_knots(now, n_pool - n_withheld)
     by_doubt = settings.selection in BY_DOUBT and not as_printed
     ahead = PoolCurves(fits, now, n_pool - n_withheld, by_doubt)
-    error = ahead.predict(knots)
+    error = bound = ahead.predict(knots)
     thetas, n_effective = fits.thetas, profiles[-1].n_effective
     if not as_printed:
         fine, error = refine_thetas(thetas, error, N_FINE_THETAS)
@@ -129,10 +130,10 @@ def estimate_plan(
         thetas = fine
         bound = upper_error(error, n_effective[:, None], rules.safety)
         # The error rises with theta, so a bound at a larger theta holds at a smaller one too.
-        error = np.minimum.accumulate(bound[::-1], axis=0)[::-1]
+        bound = np.minimum.accumulate(bound[::-1], axis=0)[::-1]
     plan = search_plan(
         knots,
-        error,
+        bound,
         thetas,
         n_pool=n_pool,
         n_test=n_withheld,
@@ -164,19 +165,27 @@ def estimate_plan(
         )
         if np.any(curves.form >= 0):
             curves = replace(curves, error=ahead.of_left(curves.error, knots))
-            outlook = _outlook(curves, ahead, n_test, training, n_withheld, n_pool, settings)
+            n_left = n_pool - n_withheld - knots
+            beyond = (
+                audit_labels(
+                    ahead, curves, n_test, n_withheld=n_withheld, n_pool=n_pool, settings=settings
+                )
+                if settings.is_audited
+                else safety_labels(thetas, error, bound, n_left, n_pool=n_pool, settings=settings)
+            )
+            outlook = _outlook(curves, beyond, training, n_withheld, n_pool, settings)
     return Estimates(fits, training, plan, outlook)
 
 
 def _outlook(
     curves: CurveReplicas,
-    ahead: PoolCurves,
-    n_test: int,
+    beyond: FloatArray,
     training: TrainingCost,
     n_withheld: int,
     n_pool: int,
     settings: Settings,
 ) -> Outlook:
+    """What the replicas come to; ``beyond`` as ``look_out`` takes it."""
     prices = settings.prices
     replicas = bootstrap_plans(
         curves,
@@ -190,15 +199,11 @@ def _outlook(
         training=training,
         batch_min=smallest_batch(n_pool, settings),
     )
-    labels, n_free = np.zeros((len(curves.error), curves.n_knots.size)), 0
-    if settings.is_audited:
-        labels = audit_labels(
-            ahead, curves, n_test, n_withheld=n_withheld, n_pool=n_pool, settings=settings
-        )
-        n_free = allowed_errors(n_pool, settings.target_error) if settings.target == "set" else 0
+    is_free = settings.is_audited and settings.target == "set"
+    n_free = allowed_errors(n_pool, settings.target_error) if is_free else 0
     return look_out(
         replicas,
-        labels,
+        beyond,
         n_free=n_free,
         training=training,
         labels=label_cost(n_pool, settings),

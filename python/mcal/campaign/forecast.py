@@ -13,11 +13,11 @@ from ..bootstrap import CurveReplicas
 from ..certificate import AuditPlan, machine_labels_by_luck, plan_audit
 from ..planning import Plan
 from ..settings import Settings
-from ..types import FloatArray
+from ..types import FloatArray, IndexArray
 from .depletion import PoolCurves
 from .label_cost import label_cost
 
-__all__ = ["audit_labels", "expected_audit", "with_audit"]
+__all__ = ["audit_labels", "expected_audit", "safety_labels", "with_audit"]
 
 N_AUDITS = 6  # training sizes an audit is planned for: a few milliseconds each
 
@@ -53,8 +53,10 @@ def with_audit(
     """The plan with the machine labels that an audit is expected to certify, and their totals.
 
     Which |B| to compare with stopping now stays as searched, with ``plan.safety``; the cheaper of
-    the two is the plan. Where people label everything there is no audit. Where the plan was to stop
-    already, the best total that trains on moves as stopping does: its size is not known here.
+    the two is the plan. An audit may pay where that safety lets the machine label nothing, as on a
+    small test set; where machine labels cost no less than people's there is none. Where the plan
+    was to stop already, the best total that trains on moves as stopping does: its size is not known
+    here.
 
     Parameters
     ----------
@@ -84,12 +86,15 @@ def with_audit(
         """What all labels cost more when the machine gives ``after`` of them, not ``before``."""
         return float(np.diff(labels.of([before, after]))[0])
 
-    stop = audit(n_train) if plan.stop_n_machine else ExpectedAudit(0, 0.0, 0)
+    stop = audit(n_train)
+    if not plan.stop_n_machine and moved_usd(0, stop.n_machine) >= 0.0:
+        stop = ExpectedAudit(0, 0.0, 0)
     stop_moved_usd = moved_usd(plan.stop_n_machine, stop.n_machine)
     stop_usd = plan.stop_cost_usd + stop_moved_usd
+    stop_theta = plan.stop_theta or stop.n_machine / max(1, n_pool - n_withheld - n_train)
     plan = replace(
         plan,
-        stop_theta=plan.stop_theta if stop.n_machine else 0.0,
+        stop_theta=stop_theta if stop.n_machine else 0.0,
         stop_n_machine=stop.n_machine,
         stop_cost_usd=stop_usd,
     )
@@ -164,6 +169,46 @@ def audit_labels(
         extra.append(np.array(perfect) - by_luck)
     sizes = np.log(knots)
     return np.array([np.interp(sizes, sizes[at], row) for row in np.transpose(extra)])
+
+
+def safety_labels(
+    thetas: FloatArray,
+    error: FloatArray,
+    bound: FloatArray,
+    n_left: IndexArray,
+    *,
+    n_pool: int,
+    settings: Settings,
+) -> FloatArray:
+    """What ``plan.safety`` leaves to people beyond a perfect cut where no audit decides, (1, K).
+
+    Parameters
+    ----------
+    thetas : (T,) float64
+    error, bound : (T, K) float64
+        Expected error rates among the most confident theta, and with the safety added.
+    n_left : (K,) int64
+        Items left at each training size.
+    n_pool, settings
+        As ``with_audit``.
+    """
+
+    def cuts(rates: FloatArray) -> list[int]:
+        above = np.where(np.isnan(rates), 1.0, rates) * thetas[:, None] * n_left
+        zeros = np.zeros(1)
+        return [
+            _perfect_cut(
+                int(n),
+                np.concatenate([zeros, thetas * n]),
+                np.concatenate([zeros, wrong]),
+                n_pool,
+                settings,
+            )
+            for n, wrong in zip(n_left, above.T, strict=True)
+        ]
+
+    more: FloatArray = np.array([cuts(error)], dtype=np.float64) - np.array(cuts(bound))
+    return more
 
 
 def expected_audit(

@@ -110,21 +110,21 @@ class Outlook:
 
 def look_out(
     replicas: PlanReplicas,
-    audit_labels: FloatArray,
+    beyond: FloatArray,
     *,
     n_free: int,
     training: TrainingCost,
     labels: LabelCost,
 ) -> Outlook:
-    """Reduce replicas to an outlook, each total with the audit that follows it.
+    """Reduce replicas to an outlook, each total with the audit or the safety that follows it.
 
     Parameters
     ----------
     replicas : PlanReplicas
         Their totals know no audit: the machine labels down to where the curve says.
-    audit_labels : (replicas, K) float64
+    beyond : (replicas, K) or (1, K) float64
         At each knot of the curves, what people label more because of an audit, those below its
-        cut included; 0 where there is none.
+        cut included, or of the safety that takes its place.
     n_free : int
         Machine labels that need no audit: no replica gets fewer because of one.
     training : TrainingCost
@@ -138,7 +138,7 @@ def look_out(
     leap = np.array([training.path(now, n, int(n > now)) for n in knots.tolist()])
     perfect = replicas.knot_cost_usd - leap  # labels alone
     free_usd = min(float(labels.of(n_free)), replicas.human_only_cost_usd)
-    audited = labels.with_fewer(perfect, audit_labels)
+    audited = labels.with_fewer(perfect, beyond)
     cost_usd = np.minimum(audited, np.maximum(perfect, free_usd)) + walk
     best = np.nanargmin(cost_usd, axis=1)
     total_usd = np.minimum(cost_usd[np.arange(best.size), best], replicas.human_only_cost_usd)
