@@ -63,7 +63,7 @@ def test_three_people_an_item(tmp_path: Path, easy: Blobs) -> None:
     low, high = summary.disagreement_interval
     assert low < summary.disagreement < high
     assert summary.certified_error is not None
-    assert summary.true_error_bound == pytest.approx(
+    assert summary.true_error_estimate == pytest.approx(
         summary.certified_error + consensus_error(high, 3)
     )
 

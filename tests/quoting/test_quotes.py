@@ -15,7 +15,14 @@ from mcal.campaign import Campaign
 from mcal.errors import SettingsError, StoreError
 from mcal.quoting import Quote
 from mcal.quoting.prior import _early, _trained_at, draw_prior
-from mcal.settings import PlanSettings, PoolSettings, PriceSettings, PriceTier, Settings
+from mcal.settings import (
+    ConsensusSettings,
+    PlanSettings,
+    PoolSettings,
+    PriceSettings,
+    PriceTier,
+    Settings,
+)
 from mcal.simulation import QUICK, RandomWorld, simulate
 from mcal.simulation.curves import FAMILIES
 
@@ -51,6 +58,14 @@ def test_the_prior_s_interval_holds_most_simulated_campaigns() -> None:
     assert quoted.total_usd == pytest.approx(sum(totals) / len(totals), rel=0.25)
     assert low < quoted.total_usd < high < quoted.human_only_usd == 80.0
     assert quoted.pays_probability == 1.0
+
+
+def test_a_quote_expects_third_judgements() -> None:
+    two = PriceSettings(judgements_per_item=2)
+    pairs = prior(Settings(prices=two))
+    thirds = prior(Settings(prices=two, consensus=ConsensusSettings(third_on_disagreement=True)))
+    assert thirds.human_only_usd == pytest.approx(1.14 * pairs.human_only_usd)
+    assert pairs.total_usd < thirds.total_usd < 1.2 * pairs.total_usd
 
 
 def test_what_makes_labels_dear_makes_quotes_dear() -> None:

@@ -19,7 +19,7 @@ _PROMISE = (
     "class_intervals",
     "disagreement",
     "disagreement_interval",
-    "true_error_bound",
+    "true_error_estimate",
 )
 
 

@@ -108,9 +108,9 @@ def people_lines(summary: CampaignSummary) -> list[str]:
     lines = [f"people           relative to people's labels; {differ}"]
     if (n := summary.judgements_per_item_measured) is not None:
         lines.append(f"judgements       {n:.2f} an item")
-    if summary.true_error_bound is not None:
-        bound = percent_at_most(summary.true_error_bound)
-        lines.append(f"against truth    at most {bound} if people's own error is as estimated")
+    if summary.true_error_estimate is not None:
+        most = percent_at_most(summary.true_error_estimate)
+        lines.append(f"against truth    up to {most}, by an estimate of people's own error")
     return lines
 
 

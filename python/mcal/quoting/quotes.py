@@ -19,7 +19,15 @@ from ..campaign.purse import Purse
 from ..errors import SettingsError
 from ..pools import open_pool
 from ..settings import PriceSettings, Settings
-from ..store import CampaignSummary, Store, best_plan, has_ended, summarise, sunk_usd
+from ..store import (
+    CampaignSummary,
+    Store,
+    best_plan,
+    expected_settings,
+    has_ended,
+    summarise,
+    sunk_usd,
+)
 from ..types import BatchStatus, Purpose, derive_seed
 from .prior import draw_prior
 
@@ -134,6 +142,7 @@ def quote(
         check_same_settings(settings, Path(folder))
         with Store.open(Path(folder), read_only=True) as store, store.transaction():
             summary = summarise(store)
+            settings = expected_settings(store, settings)
             if _has_forecast(summary, settings):
                 return _of_campaign(store, summary, settings, now)
             n_pool, n_classes = summary.n_pool, len(store.campaign.classes)
@@ -142,6 +151,8 @@ def quote(
                 for batch in store.batches()
             )
             begun = _Begun(summary.rounds, summary.total_cost_usd, summary.n_human, closed)
+    else:
+        settings = expected_settings(None, settings)
     if n_pool is None:
         n_pool, n_classes = _count(settings)
     elif n_classes is None:

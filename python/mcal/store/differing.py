@@ -30,16 +30,17 @@ def measured_disagreement(store: Hearings) -> Disagreement | None:
     return found if found.n_items else None
 
 
-def expected_settings(store: Hearings, settings: Settings) -> Settings:
+def expected_settings(store: Hearings | None, settings: Settings) -> Settings:
     """Settings with the prices that an item is expected to have in the end.
 
     Where a third person is asked when two differ, an item costs (2 + d) / 2 times as much: d is the
     share of the first, random items on which two differed, or ``EXPECTED_THIRDS`` before
-    ``LEAST_ITEMS`` of them are known. For plans and forecasts; bills have the prices as they are.
+    ``LEAST_ITEMS`` of them are known, or without a campaign. For plans and forecasts; bills have
+    the prices as they are.
     """
     if not settings.consensus.third_on_disagreement:
         return settings
-    found = measured_disagreement(store)
+    found = None if store is None else measured_disagreement(store)
     known = found is not None and found.n_items >= LEAST_ITEMS
     share = found.share if found is not None and known else EXPECTED_THIRDS
     prices = settings.prices.scaled((2.0 + share) / 2.0)

@@ -102,7 +102,7 @@ class CampaignSummary:
     judgements_per_item_measured: float | None  # of known people, thirds included; None of unknown
     disagreement: float | None  # items on which two people differ, of those drawn first, at random
     disagreement_interval: tuple[float, float] | None  # exact, 95 %
-    true_error_bound: float | None  # certified error + estimated error of people's labels
+    true_error_estimate: float | None  # certified error + estimated error of people's labels
     stop_reason: str | None  # of the end, or why a budget is stuck
     rounds: int  # rounds with a finished training
     classifier: str | None  # that labelled, else of the best plan, else trained last
@@ -214,7 +214,7 @@ def _summarise(store: Store) -> CampaignSummary:
         judgements_per_item_measured=_judgements_per_item(store),
         disagreement=None if differing is None else differing.share,
         disagreement_interval=None if differing is None else (differing.low, differing.high),
-        true_error_bound=_true_error_bound(certified_error, differing, settings),
+        true_error_estimate=_true_error_estimate(certified_error, differing, settings),
         stop_reason=finished.stop_reason if finished else stuck,
         rounds=n_rounds,
         classifier=classifier,
@@ -289,10 +289,10 @@ def _judgements_per_item(store: Store) -> float | None:
     return heard.size / np.unique(heard).size if heard.size else None
 
 
-def _true_error_bound(
+def _true_error_estimate(
     certified_error: float | None, differing: Disagreement | None, settings: Settings
 ) -> float | None:
-    """Against the truth instead of people's labels; algorithm.md section 5. At most 1."""
+    """Against the truth instead of people's labels, no promise; algorithm.md section 5. At most 1."""
     if certified_error is None or differing is None:
         return None
     wanted = settings.consensus
