@@ -292,7 +292,7 @@ def _judgements_per_item(store: Store) -> float | None:
 def _true_error_estimate(
     certified_error: float | None, differing: Disagreement | None, settings: Settings
 ) -> float | None:
-    """Against the truth instead of people's labels, no promise; algorithm.md section 5. At most 1."""
+    """Against the truth, not people's labels; no promise. At most 1. algorithm.md section 5."""
     if certified_error is None or differing is None:
         return None
     wanted = settings.consensus
