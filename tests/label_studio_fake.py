@@ -57,6 +57,8 @@ class FakeLabelStudio:
                 project = self.projects.get(int(number))
                 if project is None:
                     return refusal(404, "No Project matches the given query.")
+                if wrong := self._wrong_model(project, body):
+                    return refusal(400, "Validation error", wrong)
                 project.update(body or {})
                 return httpx.Response(200, json=project)
             case ["POST", "api", "projects", number, "import"]:
@@ -104,14 +106,46 @@ class FakeLabelStudio:
             wrong = {"title": ["Ensure this field has at least 3 characters."]}
             return refusal(400, "Validation error", wrong)
         ElementTree.fromstring(body["label_config"])
-        project = {"id": next(self._numbers), "maximum_annotations": 1} | body
+        project = {
+            "id": next(self._numbers),
+            "maximum_annotations": 1,
+            "show_collab_predictions": True,
+            "model_version": "",
+        } | body
         self.projects[project["id"]] = project
         return httpx.Response(201, json=project)
 
+    def _wrong_model(self, project: dict[str, Any], body: Any) -> object:
+        wanted = (body or {}).get("model_version", "")
+        known = {
+            prediction["model_version"]
+            for task in self.tasks.values()
+            if task["project"] == project["id"]
+            for prediction in task["predictions"]
+        }
+        if wanted and wanted not in known | {project.get("model_version")}:
+            return {"model_version": ["Model version doesn't exist"]}
+        return None
+
+    def shown(self, task: dict[str, Any]) -> list[dict[str, Any]]:
+        """The predictions that who annotates a task sees."""
+        project = self.projects[task["project"]]
+        if not project["show_collab_predictions"]:
+            return []
+        version = project["model_version"]
+        return [one for one in task["predictions"] if one["model_version"] == version]
+
     def _import(self, project: dict[str, Any], body: Any) -> httpx.Response:
-        image = ElementTree.fromstring(project["label_config"]).find(".//Image")
+        form = ElementTree.fromstring(project["label_config"])
+        image = form.find(".//Image")
         assert image is not None
         key = image.attrib["value"][1:]
+        words = {one.get("alias", one.get("value")) for one in form.iter("Choice")}
+        for prediction in (one for task in body for one in task.get("predictions", ())):
+            chosen = prediction["result"][0]["value"]["choices"]
+            if not (words.issuperset(chosen) and 0.0 <= prediction["score"] <= 1.0):
+                wrong = {"predictions": ["Prediction validation failed"]}
+                return refusal(400, "Validation error", wrong)
         for task in body:
             if key not in task["data"]:
                 wrong = {"non_field_errors": [f'"{key}" key is expected in task data']}
@@ -123,9 +157,13 @@ class FakeLabelStudio:
                 "project": project["id"],
                 "data": task["data"],
                 "annotations": [],
+                "predictions": task.get("predictions", []),
                 "drafts": [],
                 "draft_exists": False,
             }
+        versions = [one["model_version"] for task in body for one in task.get("predictions", ())]
+        if versions and not project.get("model_version"):
+            project["model_version"] = versions[-1]
         return httpx.Response(201, json={"task_count": len(body)})
 
     def _create_user(self, body: Any) -> httpx.Response:

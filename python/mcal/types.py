@@ -39,6 +39,7 @@ __all__ = [
     "Classifier",
     "Event",
     "FloatArray",
+    "Guesses",
     "IndexArray",
     "Judgements",
     "Picture",
@@ -99,6 +100,15 @@ class Judgements:
 
 
 @dataclass(frozen=True)
+class Guesses:
+    """What a model says about the items of a batch, for people to see before they answer."""
+
+    labels: IndexArray  # (K,) class numbers, or NO_LABEL where the model was not asked
+    confidence: FloatArray  # (K,) in [0, 1]; 0 where there is no label
+    model: str  # which one, in words
+
+
+@dataclass(frozen=True)
 class Batch:
     """Items to be labelled by people. ``batch_id`` is the idempotency key of the purchase."""
 
@@ -114,6 +124,8 @@ class Batch:
     """What was said about these items before: a person in it does not judge that item again."""
     told: IndexArray | None = None
     """Items of it whose labels are in already: what is lost of these is not ordered again."""
+    guesses: Guesses | None = None
+    """To be shown to people. Never of a batch that measures a model: of the test set, an audit."""
 
 
 @dataclass(frozen=True)

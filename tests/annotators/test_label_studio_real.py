@@ -14,6 +14,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -24,9 +25,9 @@ from label_studio_people import PIXEL, LabelStudioContract, People
 from label_studio_server import TOKEN, RealServer
 from mcal import LabelStudioSettings
 from mcal.annotators.label_studio import LabelStudioAnnotator
-from mcal.annotators.label_studio.form import write_form
+from mcal.annotators.label_studio.form import read_form, write_form
 from mcal.errors import AnnotatorError
-from mcal.types import Batch, Purpose
+from mcal.types import NO_LABEL, Batch, Guesses, Purpose
 
 MCAL = (sys.executable, "-c", "from mcal.cli import main; main()")
 PROGRAM = os.environ.get("MCAL_TEST_LABEL_STUDIO")
@@ -125,6 +126,35 @@ def test_skipped_revised_deleted_and_unknown(
     assert answers.labels.tolist() == [2, 0, 4]
     assert answers.complete
     assert not answers.problems
+
+
+def test_the_guesses_of_each_batch_are_kept_and_shown(
+    server: RealServer, people: People, tmp_path: Path
+) -> None:
+    annotator = opened(server, title_of(tmp_path), show_guesses=True)
+    form = read_form(write_form(CLASSES), CLASSES, "the project")
+    for round_, labels in ((1, [3, NO_LABEL, 2]), (2, [1, 4, 5])):
+        guesses = Guesses(np.array(labels), np.array([0.25, 0.0, 1.0]), f"net, round {round_}")
+        batch = replace(BATCH, batch_id=f"b-{round_}", round=round_, guesses=guesses)
+        ticket = annotator.submit(batch)
+        assert annotator.submit(batch) == ticket
+        # "Label all tasks": what who annotates is given, one task after the other
+        for _ in labels:
+            project = ticket.split("/")[0]
+            task = people.ask("GET", f"/api/projects/{project}/next/")
+            kept = people.ask("GET", f"/api/tasks/{task['id']}/")["predictions"]
+            position = batch.indices.tolist().index(task["data"]["mcal_index"])
+            label = labels[position]
+            for found in (task["predictions"], kept):
+                assert [
+                    (one["model_version"], one["score"], form.label(one["result"])) for one in found
+                ] == [(guesses.model, guesses.confidence[position], label)][: label != NO_LABEL]
+            assert task["data"]["mcal_batch"] == batch.batch_id
+            assert not annotator.collect(batch, ticket).complete
+            people.annotate(task["id"], form.result(0))  # a person disagrees
+        answers = annotator.collect(batch, ticket)
+        assert answers.complete
+        assert answers.labels.tolist() == [0, 0, 0]
 
 
 def _choice(word: str) -> list[dict[str, object]]:

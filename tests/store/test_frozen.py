@@ -17,9 +17,10 @@ import pytest
 from mcal.settings import Settings
 from mcal.store import FILE_NAME, Store, summarise
 from mcal.store.schema import MIGRATIONS
-from mcal.types import NO_LABEL, Judgements, Purpose
+from mcal.types import NO_LABEL, Guesses, Judgements, Purpose
 
 DATA = Path(__file__).parent.parent / "data"
+GUESSES = Guesses(np.array([1, NO_LABEL, 0]), np.array([0.25, 0.0, 1.0]), "a, round 0")
 
 
 def make_campaign(folder: Path) -> None:
@@ -47,6 +48,8 @@ def make_campaign(folder: Path) -> None:
                 price_per_label=price,
                 reason="to begin with",
             )
+            if purpose is Purpose.TRAIN:
+                store.add_guesses(batch.batch_id, GUESSES)
             store.submit_batch(batch.batch_id, f"ticket-{purpose}")
             people = ("ann", "bob", "cyd") * 2
             said = Judgements(np.repeat(items, 2), np.array([0, 0, 1, 0, 1, 1]), people)
@@ -104,6 +107,14 @@ def check_campaign(store: Store, schema: int) -> None:
     assert store.judgements().indices.tolist() == [0, 0, 1, 1, 2, 2, 5, 5, 4, 4, 3, 3][:n_said]
     assert store.judgements().labels.tolist() == [0, 0, 1, 0, 1, 1, 0, 0, 1, 0, 1, 1][:n_said]
     assert store.judgements().people == (("ann", "bob", "cyd") * 4)[:n_said]
+    shown = [store.guesses(batch.batch_id) for batch in store.batches()]
+    if schema < 5:
+        assert shown == [None, None]
+    else:
+        assert shown[0] is None
+        assert shown[1].labels.tolist() == GUESSES.labels.tolist()
+        assert shown[1].confidence.tolist() == GUESSES.confidence.tolist()
+        assert shown[1].model == GUESSES.model
     further_usd = 0.001 if schema >= 5 else 0.0
     prices = [0.04] * 3 + ([0.05, 0.04, 0.03] if schema >= 4 else [0.04] * 3)
     assert store.labels().price_usd.tolist() == pytest.approx(

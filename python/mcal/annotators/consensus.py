@@ -119,6 +119,7 @@ class ConsensusAnnotator:
                 n_judgements=1,
                 before=select(said, np.isin(said.indices, rows)),
                 told=None if batch.told is None else np.intersect1d(batch.told, rows),
+                guesses=None,  # who settles a difference is no third vote of the model
             )
             last = self._inner.collect(order, self._inner.submit(order))
             thirds = _joined(thirds, _from_others(said, last.judgements))

@@ -10,7 +10,7 @@ import numpy as np
 from ..profiles import largest_cut
 from ..selection import smallest_k
 from ..store import summarise
-from ..types import FloatArray, IndexArray, Purpose
+from ..types import FloatArray, Guesses, IndexArray, Purpose
 from .audit import FrozenAudit, certify_ranking, freeze, why_uniform
 from .decide import Decision, Verdict
 from .label_cost import that_pay
@@ -148,9 +148,26 @@ class Endings(Recording):
     def ask_rest(self) -> bool:
         round_ = round_of(self.store.batches())
         rest = self.facts.unasked()
-        self.add_batch(Purpose.REST, round_, rest, "rest", "what no machine labels")
+        self.add_batch(
+            Purpose.REST,
+            round_,
+            rest,
+            "rest",
+            "what no machine labels",
+            guesses=self.guesses_at_end(rest, round_),
+        )
         self.say("ask", f"people label the remaining {rest.size:,} items")
         return True
+
+    def guesses_at_end(self, indices: IndexArray, round_: int) -> Guesses | None:
+        """What the last model says, as far as it is known: the frozen ranking keeps the surest.
+
+        Nothing is scored again to be shown: that would cost money.
+        """
+        ranking = self.store.ranking()
+        if ranking is None:
+            return None
+        return self.guesses(indices, ranking, ranking.classifier, ranking.round)
 
     def finish(self) -> bool:
         decided = self.facts.decisions(round_of(self.store.batches()))[0]

@@ -12,6 +12,7 @@ from ..settings import ConsensusSettings, Settings
 from ..store import (
     LEAST_ITEMS,
     BatchRecord,
+    Ranking,
     Store,
     expected_settings,
     measured_disagreement,
@@ -22,6 +23,7 @@ from ..types import (
     Batch,
     BatchStatus,
     Event,
+    Guesses,
     IndexArray,
     Pool,
     Progress,
@@ -30,6 +32,8 @@ from ..types import (
 )
 from .decide import Decision
 from .facts import Facts
+from .guesses import guesses_of
+from .scoring import ItemScores
 
 __all__ = ["OnEvent", "Recording"]
 
@@ -68,17 +72,21 @@ class Recording:
         reason: str,
         *,
         engine: str = "cpu",
+        guesses: Guesses | None = None,
     ) -> None:
         n_before = sum(batch.n_items for batch in self.store.batches())
-        self.store.add_batch(
-            purpose=purpose,
-            round=round_,
-            indices=indices,
-            selection=selection,
-            engine=engine,
-            price_per_label=self.settings.prices.people.purchase(n_before, indices.size),
-            reason=reason,
-        )
+        with self.store.transaction():
+            batch = self.store.add_batch(
+                purpose=purpose,
+                round=round_,
+                indices=indices,
+                selection=selection,
+                engine=engine,
+                price_per_label=self.settings.prices.people.purchase(n_before, indices.size),
+                reason=reason,
+            )
+            if guesses is not None:
+                self.store.add_guesses(batch.batch_id, guesses)
 
     def batch(self, record: BatchRecord) -> Batch:
         indices = self.store.batch_indices(record.batch_id)
@@ -91,7 +99,16 @@ class Recording:
             self.pool.classes,
             self.settings.prices.judgements_per_item,
             told=np.intersect1d(indices, self.store.labels(record.purpose).indices),
+            guesses=self.store.guesses(record.batch_id),
         )
+
+    def guesses(
+        self, wanted: IndexArray, said: ItemScores | Ranking, classifier: str, round_: int
+    ) -> Guesses | None:
+        """What a model says about ``wanted``, where the settings let people see it."""
+        if not self.settings.shows_guesses:
+            return None
+        return guesses_of(wanted, said, f"{classifier}, round {round_}")
 
     def further_usd(self, batch_id: str) -> float:
         """What a judgement beyond those ordered costs: as one ordered right after the batch."""

@@ -16,6 +16,7 @@ from ..types import (
     Annotator,
     BatchStatus,
     Classifier,
+    Guesses,
     IndexArray,
     Pool,
     Purpose,
@@ -305,9 +306,17 @@ class Steps(Budgeted):
                 selection,
                 decision.reason,
                 engine=trained.scores.engine,
+                guesses=self.guesses(indices, trained.scores, trained.classifier, trained.round),
             )
 
         return record
+
+    def guesses_at_end(self, indices: IndexArray, round_: int) -> Guesses | None:
+        name = self.facts.decisions(round_)[0].details["classifier"]
+        trained = self._trained.get(name)
+        if trained is None:
+            return super().guesses_at_end(indices, round_)
+        return self.guesses(indices, trained.scores, name, trained.round)
 
     # -- what the steps are made of ------------------------------------------------------------
 

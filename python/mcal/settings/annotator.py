@@ -89,6 +89,9 @@ class LabelStudioSettings(Model):
     a path below the server's own root for local files, default "{item}"."""
     timeout_s: Annotated[float, Field(gt=0.0, allow_inf_nan=False)] = 60.0
     """How long to wait for an answer of the server before trying again."""
+    show_guesses: bool = False
+    """People see what the model thinks: faster, and it biases them. Never in the test set and the
+    audit."""
 
     @model_validator(mode="after")
     def _names_a_server_and_a_project(self) -> LabelStudioSettings:

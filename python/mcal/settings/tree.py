@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import ConfigDict, Field, model_validator
 
 from ..prices import LabelPrices, item_prices
-from .annotator import AnnotatorSettings
+from .annotator import AnnotatorSettings, LabelStudioSettings
 from .base import Dollars, Model, Number, Share, Whole
 from .ground_truth import GroundTruthSettings
 
@@ -243,6 +243,11 @@ class Settings(Model):
     def is_audited(self) -> bool:
         """Whether the campaign ends with an audit; the paper's rules know none."""
         return self.certificate.kind != "none" and self.preset != "paper"
+
+    @property
+    def shows_guesses(self) -> bool:
+        """Whether people are to see what the model thinks, where that measures nothing."""
+        return isinstance(self.annotator, LabelStudioSettings) and self.annotator.show_guesses
 
     @model_validator(mode="after")
     def _whole(self) -> Self:

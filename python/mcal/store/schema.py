@@ -315,6 +315,34 @@ _JUDGEMENTS_5 = (
     BEGIN SELECT RAISE(ABORT, 'the campaign is finished'); END""",
 )
 
+# What people are shown of a model's opinion with a batch: blobs, as a ranking's. Whoever measures a
+# model must not have seen its guess.
+_GUESSES_5 = (
+    """
+    CREATE TABLE guesses (
+        batch INTEGER PRIMARY KEY REFERENCES batches,
+        model TEXT NOT NULL,
+        n_items INTEGER NOT NULL CHECK (n_items > 0),
+        labels BLOB NOT NULL CHECK (typeof(labels) = 'blob' AND length(labels) = 4 * n_items),
+        confidences BLOB NOT NULL
+            CHECK (typeof(confidences) = 'blob' AND length(confidences) = 8 * n_items)
+    )""",
+    *(
+        f"""
+    CREATE TRIGGER guesses_{verb.lower()} BEFORE {verb} ON guesses
+    BEGIN SELECT RAISE(ABORT, 'facts are only appended'); END"""
+        for verb in ("UPDATE", "DELETE")
+    ),
+    """
+    CREATE TRIGGER guesses_before_ticket BEFORE INSERT ON guesses
+    WHEN EXISTS (SELECT 1 FROM tickets WHERE batch = NEW.batch)
+    BEGIN SELECT RAISE(ABORT, 'the batch was sent without guesses'); END""",
+    """
+    CREATE TRIGGER guesses_measure_nothing BEFORE INSERT ON guesses
+    WHEN (SELECT purpose FROM batches WHERE batch = NEW.batch) IN ('test', 'audit')
+    BEGIN SELECT RAISE(ABORT, 'people who measure a model see no guess of it'); END""",
+)
+
 MIGRATIONS: tuple[Migration, ...] = (
     (
         f"PRAGMA application_id = {APPLICATION_ID}",
@@ -327,7 +355,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     _RANKING_2,
     _ESTIMATES_3,
     _PRICE_STEPS_4,
-    _JUDGEMENTS_5,
+    (*_JUDGEMENTS_5, *_GUESSES_5),
 )
 """Migration n (counted from 1) takes a file from ``user_version`` n - 1 to n."""
 

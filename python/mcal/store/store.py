@@ -15,6 +15,7 @@ from mcal.errors import StoreError
 from .clock import utc_now
 from .database import Database
 from .decisions import Decisions
+from .guessing import Guessing
 from .hearings import Hearings
 from .lock import WriterLock
 from .rankings import Rankings
@@ -27,7 +28,7 @@ __all__ = ["FILE_NAME", "Store"]
 FILE_NAME = "campaign.sqlite"
 
 
-class Store(Hearings, Trainings, Rankings, Decisions):
+class Store(Hearings, Guessing, Trainings, Rankings, Decisions):
     """Facts of one campaign, appended and read. Made by ``create`` and ``open``.
 
     A writer holds the campaign's lock until it is closed; readers need none. What a method has

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from mcal.errors import AnnotatorError
 from mcal.settings import LabelStudioSettings
-from mcal.types import Answers, Batch, Picture
+from mcal.types import NO_LABEL, Answers, Batch, Picture
 
 from ..retry import Transient
 from ..secrets import read_secret
@@ -255,24 +255,42 @@ class LabelStudioAnnotator:
 
         def completed() -> list[Task]:  # looks anew each time: a lost request may have done it
             tasks = self._tasks(project, batch)
-            there = {task.index for task in tasks}
-            if there >= _needed(batch):
+            missing = _needed(batch) - {task.index for task in tasks}
+            if not missing:
                 return tasks
-            for part in _parts(self._new_tasks(form, batch, there)):
+            predictions = self._predictions(form, batch, missing)
+            if predictions and batch.guesses is not None:
+                self._show_guesses_of(batch.guesses.model, project)
+            for part in _parts(self._new_tasks(form, batch, missing, predictions)):
                 self._server.once("POST", f"/api/projects/{project}/import", body=part)
             return self._tasks(project, batch)
 
         tasks: list[Task] = self._server.retried(f"import batch {batch.batch_id}", completed)
         return tasks
 
-    def _new_tasks(self, form: Form, batch: Batch, there: set[int]) -> Iterator[dict[str, Any]]:
-        needed = _needed(batch) - there
+    def _show_guesses_of(self, model: str, project: int) -> None:
+        """Let people see this model's guesses: a project shows those of one model at a time."""
+        found = self._server.once("GET", f"/api/projects/{project}")
+        if found.get("show_collab_predictions") and found.get("model_version") == model:
+            return
+        # A model without guesses is refused; where none is set, that of the next import is taken.
+        body = {"show_collab_predictions": True, "model_version": ""}
+        self._server.once("PATCH", f"/api/projects/{project}", body=body)
+
+    def _new_tasks(
+        self,
+        form: Form,
+        batch: Batch,
+        missing: set[int],
+        predictions: Mapping[int, dict[str, Any]],
+    ) -> Iterator[dict[str, Any]]:
         for index, name in zip(
             batch.indices.tolist(), map(_sendable, batch.item_names), strict=True
         ):
-            if index not in needed:
+            if index not in missing:
                 continue
-            yield {
+            guess = {"predictions": [predictions[index]]} if index in predictions else {}
+            yield guess | {
                 "data": {
                     form.image_key: self._source(index, name),
                     "mcal_batch": batch.batch_id,
@@ -280,6 +298,20 @@ class LabelStudioAnnotator:
                     "mcal_item": name,
                 }
             }
+
+    def _predictions(
+        self, form: Form, batch: Batch, missing: set[int]
+    ) -> dict[int, dict[str, Any]]:
+        """The model's guesses about missing items, by index, if people are to see them."""
+        guesses = batch.guesses
+        if guesses is None or not self._settings.show_guesses:
+            return {}
+        said = zip(guesses.labels.tolist(), guesses.confidence.tolist(), strict=True)
+        return {
+            index: form.prediction(label, score, guesses.model)
+            for index, (label, score) in zip(batch.indices.tolist(), said, strict=True)
+            if index in missing and label != NO_LABEL
+        }
 
 
 def _needed(batch: Batch) -> set[int]:

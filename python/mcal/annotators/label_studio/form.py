@@ -54,6 +54,10 @@ class Form:
             }
         ]
 
+    def prediction(self, label: int, score: float, model: str) -> dict[str, Any]:
+        """What a model says, as a task carries it."""
+        return {"model_version": model, "score": score, "result": self.result(label)}
+
 
 def no_label_word(classes: Sequence[str]) -> str:
     """What people choose where no class fits: a word that is no class."""
