@@ -1,4 +1,5 @@
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from mcal.annotators.judged import answers_of
 from mcal.consensus import majority
 from mcal.errors import AnnotatorError
 from mcal.testing import AnnotatorContract
-from mcal.types import Annotator, Answers, Batch, Judgements, Purpose
+from mcal.types import Annotator, Answers, Batch, Guesses, Judgements, Purpose
 
 CLASSES = ("a", "b", "c")
 
@@ -106,6 +107,24 @@ def test_a_third_is_asked_where_two_differ(tmp_path: Path) -> None:
     assert answers.judgements is not None
     assert answers.judgements.indices.size == 8
     assert told(annotator.collect(given, ticket)) == told(answers)
+
+
+def test_who_settles_a_difference_sees_no_guess() -> None:
+    orders: list[Batch] = []
+
+    class Spy(OracleAnnotator):
+        def submit(self, batch: Batch) -> str:
+            orders.append(batch)
+            return super().submit(batch)
+
+    spy = Spy(np.zeros(40, np.int64), CLASSES, 0.5, seed=1)
+    guessed = replace(batch(40), guesses=Guesses(np.zeros(40, np.int64), np.ones(40), "net"))
+    asked = ConsensusAnnotator(spy, third_on_disagreement=True)
+    assert asked.collect(guessed, asked.submit(guessed)).complete
+    first, *thirds = orders
+    assert first.guesses is guessed.guesses
+    assert thirds
+    assert all(third.guesses is None for third in thirds)
 
 
 def test_two_and_a_third_take_2_and_d_judgements_and_equal_a_majority_of_three() -> None:

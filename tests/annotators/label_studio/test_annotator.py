@@ -19,7 +19,7 @@ from mcal.annotators.label_studio.form import write_form
 from mcal.config import read_settings
 from mcal.errors import AnnotatorError, MissingExtraError, SettingsError
 from mcal.pools import ArrayPool
-from mcal.types import NO_LABEL, Answers, Batch, Judgements, Purpose
+from mcal.types import NO_LABEL, Answers, Batch, Guesses, Judgements, Purpose
 
 CLASSES = ("cat", "dog", "owl")
 BATCH = Batch("b-1", Purpose.TRAIN, 0, np.array([7, 3, 5]), ("7.png", "a/3 ü.png", "5"), CLASSES)
@@ -421,6 +421,99 @@ def test_a_task_that_is_there_twice_is_removed_once(fake: FakeLabelStudio, peopl
     answers = annotator.collect(BATCH, ticket)
     assert set(fake.tasks) == {first + 100, second, third, third + 100}
     assert labels_of(answers) == {7: 0}
+
+
+# -- the model's guesses ---------------------------------------------------------------------------
+
+GUESSES = Guesses(np.array([1, NO_LABEL, 0]), np.array([0.25, 0.0, 1.0]), "net, round 2")
+GUESSED = replace(BATCH, guesses=GUESSES)
+
+
+def seen(fake: FakeLabelStudio) -> dict[int, tuple[str, float, str]]:
+    """By index, what who opens a task is shown."""
+    return {
+        task["data"]["mcal_index"]: (
+            one["model_version"],
+            one["score"],
+            one["result"][0]["value"]["choices"][0],
+        )
+        for task in fake.tasks.values()
+        for one in fake.shown(task)
+    }
+
+
+def test_guesses_are_shown_and_are_no_answers(fake: FakeLabelStudio, people: People) -> None:
+    annotator = annotator_of(fake, show_guesses=True)
+    ticket = annotator.submit(GUESSED)
+    shown = {7: ("net, round 2", 0.25, "dog"), 5: ("net, round 2", 1.0, "cat")}
+    assert seen(fake) == shown
+    assert annotator.submit(GUESSED) == ticket
+    assert seen(fake) == shown
+    answers = annotator.collect(GUESSED, ticket)
+    assert (answers.indices.size, answers.problems) == (0, ())
+    people.answer(BATCH, ticket, {7: 2, 3: 1, 5: 0})
+    assert labels_of(annotator.collect(GUESSED, ticket)) == {7: 2, 3: 1, 5: 0}
+
+
+def test_guesses_are_shown_only_where_that_is_asked_for(fake: FakeLabelStudio) -> None:
+    annotator_of(fake).submit(GUESSED)
+    assert len(fake.tasks) == 3
+    assert not any(task["predictions"] for task in fake.tasks.values())
+
+
+@pytest.mark.parametrize(
+    "as_it_was",
+    [
+        {"show_collab_predictions": False, "model_version": ""},
+        {"show_collab_predictions": True, "model_version": "of somebody else"},
+        {"show_collab_predictions": True, "model_version": None},
+    ],
+)
+def test_an_adopted_project_shows_this_model_s_guesses(
+    fake: FakeLabelStudio, as_it_was: dict[str, object]
+) -> None:
+    project = {"id": 4, "title": "Birds", "label_config": write_form(CLASSES)}
+    fake.projects[4] = project | as_it_was
+    annotator_of(fake, show_guesses=True).submit(GUESSED)
+    assert set(seen(fake)) == {7, 5}
+
+
+def test_a_later_model_takes_the_place_of_the_first(fake: FakeLabelStudio) -> None:
+    annotator = annotator_of(fake, show_guesses=True)
+    annotator.submit(GUESSED)
+    later = replace(GUESSES, labels=np.array([2]), confidence=np.array([0.5]), model="net, round 3")
+    annotator.submit(Batch("b-9", Purpose.REST, 3, np.array([8]), ("8",), CLASSES, guesses=later))
+    assert seen(fake) == {8: ("net, round 3", 0.5, "owl")}
+
+
+def test_a_task_without_a_guess_leaves_the_others_shown(fake: FakeLabelStudio) -> None:
+    annotator = annotator_of(fake, show_guesses=True)
+    ticket = annotator.submit(GUESSED)
+    for index in (3, 5):  # 3 has no guess
+        del fake.tasks[next(n for n, t in fake.tasks.items() if t["data"]["mcal_index"] == index)]
+        answers = annotator.collect(GUESSED, ticket)
+        assert answers.problems == ("tasks deleted in Label Studio: 1; imported again.",)
+        assert set(seen(fake)) == {7, 5}
+
+
+@pytest.mark.parametrize("kind", ["GET", "PATCH", "import"])
+def test_a_lost_answer_loses_no_guess(fake: FakeLabelStudio, kind: str) -> None:
+    project = {"id": 4, "title": "Birds", "label_config": write_form(CLASSES)}
+    fake.projects[4] = project | {"model_version": "x", "show_collab_predictions": False}
+    lost: list[str] = []
+
+    def lose(request: httpx.Request, answer: Answer) -> httpx.Response:
+        found = answer(request)
+        if not lost and kind in (request.method, request.url.path.rsplit("/", 1)[-1]):
+            lost.append(request.url.path)
+            raise httpx.ReadError("gone")
+        return found
+
+    fake.mishap = lose
+    annotator_of(fake, show_guesses=True).submit(GUESSED)
+    assert lost
+    assert set(seen(fake)) == {7, 5}
+    assert len(fake.tasks) == 3
 
 
 def test_a_foreign_ticket_is_refused(fake: FakeLabelStudio) -> None:
