@@ -155,6 +155,8 @@ def test_the_guesses_of_each_batch_are_kept_and_shown(
         answers = annotator.collect(batch, ticket)
         assert answers.complete
         assert answers.labels.tolist() == [0, 0, 0]
+        hidden = {"show_collab_predictions": False}
+        people.ask("PATCH", f"/api/projects/{project}/", json=hidden)
 
 
 def _choice(word: str) -> list[dict[str, object]]:

@@ -183,7 +183,7 @@ def test_facts_can_be_neither_changed_nor_deleted(create, buy, tmp_path):
         store.tell(buy(store, [1]), [1], [2])
     raw = sqlite3.connect(tmp_path / "campaign" / FILE_NAME)
     tables = [name for (name,) in raw.execute("SELECT name FROM sqlite_master WHERE type='table'")]
-    assert len(tables) == 18
+    assert len(tables) == 19
     for table in tables:
         triggers = {
             sql.split(" ON ")[0].split()[-1]
