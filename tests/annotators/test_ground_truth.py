@@ -260,6 +260,13 @@ def test_a_job_that_failed_before_it_wrote_anything(fake: FakeSageMaker) -> None
             ": s3://photos/all/2.png came back with two labels; neither taken.",
         ),
         (lambda text: "[]\n" + text.split("\n")[0], {1: 0}, "line 1: expected a JSON object."),
+        (
+            lambda text: "\n".join(
+                [text.split("\n")[0], text.split("\n")[1].replace("mcal-label", "their-label")]
+            ),
+            {1: 0},
+            "line 2: s3://photos/all/2.png has neither a label under",
+        ),
     ],
 )
 def test_nothing_is_ordered_again_while_a_delivery_is_not_understood(

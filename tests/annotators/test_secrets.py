@@ -35,6 +35,8 @@ def test_a_secret_shows_itself_nowhere() -> None:
     except RuntimeError as error:
         shown = "".join(traceback.format_exception(error))
     assert "s3cret" not in shown
+    assert not hasattr(secret, "__dict__")
+    assert "s3cret" not in repr([getattr(secret, name) for name in secret.__slots__])
     assert secret.hidden_in("Token s3cret is wrong") == "Token [secret] is wrong"
     for store in (pickle.dumps, copy.copy, json.dumps):
         with pytest.raises(TypeError):

@@ -4,11 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from mcal.campaign.item_names import item_names
+from mcal.campaign.opening import _picture
 from mcal.campaign.truth import known_truth
 from mcal.errors import PoolError
-from mcal.pools import open_pool
+from mcal.pools import ImageFolderPool, open_pool
 from mcal.settings import OracleSettings, PoolSettings, Settings
 from mcal.store import CampaignRecord
 
@@ -83,3 +85,11 @@ def test_a_file_that_names_the_items_is_taken_by_them(settings: Settings, tmp_pa
     (tmp_path / "t.csv").write_text("item,label\n3,bee\n1,ant\n2,ant\n0,ant\n")
     labels, matched_by = known_truth(begun, tmp_path / "t.csv")
     assert (labels.tolist(), matched_by) == ([0, 0, 0, 1], "item")
+
+
+def test_a_picture_that_has_vanished_holds_nothing_up(tmp_path: Path) -> None:
+    Image.new("RGB", (4, 4)).save(tmp_path / "a.png")
+    pool = ImageFolderPool(tmp_path, CLASSES, 8)
+    assert _picture(pool, 0) is not None
+    (tmp_path / "a.png").unlink()
+    assert _picture(pool, 0) is None

@@ -12,16 +12,21 @@ __all__ = ["Secret", "read_secret"]
 class Secret:
     """A text that shows itself only to who asks: not in messages, tracebacks or logs."""
 
+    __slots__ = ("_told",)  # and a closure, so that vars() and tracebacks with locals show nothing
+
     def __init__(self, value: str) -> None:
-        self._value = value
+        def told() -> str:
+            return value
+
+        self._told = told
 
     def reveal(self) -> str:
         """The secret itself, for the request that needs it and for nothing else."""
-        return self._value
+        return self._told()
 
     def hidden_in(self, text: str) -> str:
         """``text`` without the secret: for what a service sends back."""
-        return text.replace(self._value, "[secret]")
+        return text.replace(self._told(), "[secret]")
 
     def __repr__(self) -> str:
         return "Secret([secret])"

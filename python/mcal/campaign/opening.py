@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from ..annotators import open_annotator
-from ..errors import SettingsError, StoreError
+from ..errors import PoolError, SettingsError, StoreError
 from ..pools import open_pool, picture_of, read_truth
 from ..settings import Settings
 from ..store import Store, add_budget, has_ended, settings_now
-from ..types import Annotator, Pool, Progress, derive_seed, no_progress
+from ..types import Annotator, Picture, Pool, Progress, derive_seed, no_progress
 
 __all__ = ["beginning", "check_same_settings", "open_parts", "with_budget"]
 
@@ -32,7 +32,7 @@ def open_parts(
         annotator_settings,
         folder=folder,
         pool=pool,
-        picture=lambda index: picture_of(pool, index),
+        picture=lambda index: _picture(pool, index),
         truth=lambda: read_truth(pool_settings, settings.classes),
         seed=derive_seed(settings.seed, 0, "annotator"),
     )
@@ -44,6 +44,14 @@ def beginning(n_test: int, n_first: int, settings: Settings) -> str:
     least = settings.prices.min_batch
     why = f" (prices.min_batch is {least:,})" if 1 < least == max(n_test, n_first) else ""
     return f"a test set of {n_test:,} and a first batch of {n_first:,}{why}"
+
+
+def _picture(pool: Pool, index: int) -> Picture | None:
+    """An item as people should see it; a file that has vanished must not hold up the others."""
+    try:
+        return picture_of(pool, index)
+    except PoolError:
+        return None
 
 
 def check_same_settings(settings: Settings, folder: Path) -> None:

@@ -25,6 +25,11 @@ __all__ = [
 ]
 
 
+_SECRET_IN_URL = re.compile(
+    r"//[^/?#]*@|[?&][^=&]*(sig|token|key|secret|password|credential)[^=&]*=", re.IGNORECASE
+)
+
+
 class OracleSettings(Model):
     """Known labels, for evaluation and demonstrations."""
 
@@ -107,6 +112,8 @@ class LabelStudioSettings(Model):
     def _knows_where_images_are(self) -> LabelStudioSettings:
         if self.image_url is not None and "{item}" not in self.image_url:
             raise ValueError(f'image_url: expected "{{item}}" in it, found "{self.image_url}"')
+        if self.image_url is not None and _SECRET_IN_URL.search(self.image_url):
+            raise ValueError("image_url: expected no password or token in it; settings are stored")
         if self.images == "url" and self.image_url is None:
             raise ValueError('image_url: needed for images = "url", found none')
         if self.images == "inline" and self.image_url is not None:

@@ -15,7 +15,8 @@ from label_studio_people import PIXEL, LabelStudioContract, People
 from mcal import LabelStudioSettings
 from mcal.annotators import open_annotator, retry
 from mcal.annotators.label_studio import LabelStudioAnnotator
-from mcal.annotators.label_studio.form import write_form
+from mcal.annotators.label_studio.form import read_form, write_form
+from mcal.annotators.label_studio.reading import Task, read_answers
 from mcal.config import read_settings
 from mcal.errors import AnnotatorError, MissingExtraError, SettingsError
 from mcal.pools import ArrayPool
@@ -250,6 +251,8 @@ def test_without_httpx_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> No
         ('images = "url"', 'image_url: needed for images = "url", found none'),
         ('images = "url"\nimage_url = "x"', 'image_url: expected "{item}" in it, found "x"'),
         ('image_url = "{item}"', 'image_url: only for images = "url" or "local-files"'),
+        ('images = "url"\nimage_url = "https://me:pw@h/{item}"', "image_url: expected no password"),
+        ('images = "url"\nimage_url = "https://h/{item}?Sig=abc"', "image_url: expected no passwo"),
         ('token = "x"', "token: unknown key; did you mean token_env?"),
     ],
 )
@@ -265,6 +268,17 @@ def test_a_mistake_in_the_settings_gets_one_line(tmp_path: Path, lines: str, pro
         read_settings(file)
     (line,) = str(told.value).splitlines()
     assert f"annotator.{problem}" in line
+
+
+def test_annotations_of_deleted_users_are_different_people_s() -> None:
+    words = [{"id": number, "completed_by": None, "result": choice("dog")} for number in (4, 9)]
+    tasks = [Task(1, 5, "item 5", tuple(words))]
+    asked = Batch("b", Purpose.TRAIN, 1, np.array([5]), ("item 5",), ("cat", "dog"), 2)
+    form = read_form(write_form(("cat", "dog")), ("cat", "dog"), "here")
+    found = read_answers(asked, tasks, form)
+    assert found.complete
+    assert found.judgements is not None
+    assert len(set(found.judgements.people)) == 2
 
 
 # -- answers ---------------------------------------------------------------------------------------

@@ -63,6 +63,11 @@ def read_delivery(
         elif line.class_name is None:
             if line.failure is not None:
                 delivery.failed[index] = line.failure
+            else:
+                delivery.refuse(
+                    f"{job}, line {number}: {line.source_ref} has neither a label under "
+                    f"'{LABEL_ATTRIBUTE}' nor a reason for its failure; not taken."
+                )
         elif (label := words.find(line.class_name)) is None:
             delivery.refuse(f"{job}, line {number}: {words.why_not(line.class_name)}; not taken.")
         else:

@@ -55,7 +55,7 @@ def read_answers(batch: Batch, tasks: Sequence[Task], form: Form) -> Answers:
     skipped: set[int] = set()
     n_again = 0
     for task, annotation in sorted(found, key=lambda pair: int(pair[1]["id"])):
-        person = _person(annotation.get("completed_by"))
+        person = _person(annotation)
         if annotation.get("was_cancelled"):
             skipped.add(task.index)
         elif isinstance(label := form.label(annotation.get("result") or []), str):
@@ -86,7 +86,11 @@ def read_answers(batch: Batch, tasks: Sequence[Task], form: Form) -> Answers:
     return replace(answers, problems=tuple(problems))
 
 
-def _person(completed_by: Any) -> str:
-    """Who annotated: the server gives a number, some versions a table with it."""
-    number = completed_by.get("id") if isinstance(completed_by, dict) else completed_by
-    return f"user {number}"
+def _person(annotation: Mapping[str, Any]) -> str:
+    """Who annotated: the server gives a number, some versions a table with it.
+
+    Users who were deleted since have none; each of their annotations counts as somebody's.
+    """
+    by = annotation.get("completed_by")
+    number = by.get("id") if isinstance(by, dict) else by
+    return f"annotation {annotation['id']}" if number is None else f"user {number}"
