@@ -25,6 +25,7 @@ class FakeLabelStudio:
         self.projects: dict[int, dict[str, Any]] = {}
         self.tasks: dict[int, dict[str, Any]] = {}
         self.users: dict[str, dict[str, Any]] = {}
+        self.webhooks: dict[int, dict[str, Any]] = {}
         self.requests: list[tuple[str, str]] = []
         self.mishap: Callable[[httpx.Request, Answer], httpx.Response] | None = None
         self.access_tokens: set[str] = set()
@@ -73,6 +74,17 @@ class FakeLabelStudio:
                 return self._annotate(self.tasks[int(number)], body)
             case ["PATCH", "api", "annotations", number]:
                 return self._revise(int(number), body)
+            case ["GET", "api", "webhooks"]:
+                ours = [h for h in self.webhooks.values() if str(h["project"]) == query["project"]]
+                return httpx.Response(200, json=ours)
+            case ["POST", "api", "webhooks"]:
+                number = next(self._numbers)
+                self.webhooks[number] = hook = {"id": number} | body
+                return httpx.Response(201, json=hook)
+            case ["DELETE", "api", "webhooks", number]:
+                if self.webhooks.pop(int(number), None) is None:
+                    return refusal(404, "No Webhook matches the given query.")
+                return httpx.Response(204)
             case ["POST", "api", "users"]:
                 return self._create_user(body)
             case ["GET", "api", "users"]:

@@ -52,6 +52,7 @@ __all__ = [
     "Source",
     "TellsPeople",
     "TrainedModel",
+    "Wakes",
     "derive_seed",
     "no_progress",
 ]
@@ -171,6 +172,23 @@ class TellsPeople(Protocol):
 
     def to_do(self, missing: Mapping[str, int]) -> Sequence[str]:
         """Lines for the user; ``missing`` labels by the id of each open batch, oldest first."""
+        ...
+
+
+@runtime_checkable
+class Wakes(Protocol):
+    """An annotator that may be told when people have answered."""
+
+    def wait(self, poll_s: float) -> bool:
+        """Return when it is worth looking again, and whether that was told.
+
+        After ``poll_s`` seconds where nothing tells it; at once when it is told; later than
+        ``poll_s`` only where being told was seen to work.
+        """
+        ...
+
+    def close(self) -> None:
+        """Listen no more; another ``wait`` begins anew."""
         ...
 
 

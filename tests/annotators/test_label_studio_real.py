@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -214,6 +215,65 @@ def test_local_files_are_served_to_who_labels(
     people.ask("POST", "/api/storages/localfiles/", json=body)
     address = next(t["data"]["image"] for t in people.tasks(ticket) if t["data"]["mcal_index"] == 3)
     assert people.client.get(address).content == PIXEL.data
+
+
+def test_a_webhook_wakes_mcal(server: RealServer, people: People, tmp_path: Path) -> None:
+    """Refused by the server as it comes; then with its protection of private addresses off."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"http://127.0.0.1:{free.getsockname()[1]}"
+    refused = opened(server, title_of(tmp_path), webhook_url=address)
+    ticket = refused.submit(BATCH)
+    assert not refused.wait(0.01)
+    (problem,) = refused.collect(BATCH, ticket).problems
+    assert "SSRF_PROTECTION_ENABLED=false" in problem
+    assert "403" in problem
+    server.stop()
+    server.start(SSRF_PROTECTION_ENABLED="false")
+    try:
+        hooks = {"project": ticket.split("/")[0]}
+        killed = opened(server, title_of(tmp_path), webhook_url=f"{address}/here")
+        killed.collect(BATCH, ticket)
+        assert killed.wait(60.0)
+        (left,) = people.ask("GET", "/api/webhooks/", params=hooks)
+        annotator = opened(
+            server,
+            title_of(tmp_path),
+            webhook_url=f"{address}/here",
+            webhook_bind=f"127.0.0.2:{address.rpartition(':')[2]}",
+        )
+        annotator.collect(BATCH, ticket)
+        assert annotator.wait(60.0)  # at once: something may have come before
+        (mine,) = people.ask("GET", "/api/webhooks/", params=hooks)
+        assert mine["id"] != left["id"]
+        annotator.close()
+        killed.close()
+        assert people.ask("GET", "/api/webhooks/", params=hooks) == []
+        annotator = opened(server, title_of(tmp_path), webhook_url=address)
+        annotator.collect(BATCH, ticket)
+        assert annotator.wait(60.0)
+        tasks, seconds = people.tasks(ticket), []
+        for task in tasks:
+            told_s: list[float] = []
+            waiting = threading.Thread(
+                target=lambda told_s=told_s: (
+                    told_s.append(time.monotonic()) if annotator.wait(60.0) else None
+                )
+            )
+            waiting.start()
+            began_s = time.monotonic()
+            people.annotate(task["id"], _choice("cat"))
+            waiting.join()
+            seconds.append(told_s[0] - began_s)
+            time.sleep(1.0)
+        print("\nwoken", ", ".join(f"{s:.2f} s" for s in seconds), "after an annotation was sent")
+        assert annotator.collect(BATCH, ticket).complete
+        annotator.close()
+        assert people.ask("GET", "/api/webhooks/", params=hooks) == []
+        assert max(seconds) < 2.0
+    finally:
+        server.stop()
+        server.start()
 
 
 # -- a whole campaign ------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner, Result
 
+from mcal.annotators import FilesAnnotator
 from mcal.cli import app, drive, tables
 from mcal.shares import percent_at_least, percent_at_most
 from mcal.store import ClassInterval, ClassIntervals
@@ -299,6 +300,26 @@ def test_waiting_people_are_looked_for(
     result = mcal("run", config, "--wait")
     assert result.exit_code == 0, result.output
     assert 1 <= len(slept) < 30
+
+
+def test_an_annotator_that_wakes_is_waited_for_and_closed(
+    blobs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = write_config(tmp_path, blobs, 'kind = "files"\npath = "to-label"')
+    truth = np.load(blobs / "truth.npy")
+    calls: list[str] = []
+
+    def wait(_: FilesAnnotator, poll_s: float) -> bool:
+        assert poll_s == drive.POLL_S
+        calls.append("wait")
+        fill_in(tmp_path / "to-label" / "todo", truth)
+        return True
+
+    monkeypatch.setattr(FilesAnnotator, "wait", wait, raising=False)
+    monkeypatch.setattr(FilesAnnotator, "close", lambda _: calls.append("close"), raising=False)
+    result = mcal("run", config, "--wait")
+    assert result.exit_code == 0, result.output
+    assert 1 <= calls.index("close") == len(calls) - 1 < 30
 
 
 def test_typos_of_people_are_told(blobs: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
@@ -10,7 +11,7 @@ import numpy as np
 
 from mcal.consensus import Consensus, counted, majority, needs_third, select
 from mcal.errors import AnnotatorError
-from mcal.types import Annotator, Answers, Batch, IndexArray, Judgements, TellsPeople
+from mcal.types import Annotator, Answers, Batch, IndexArray, Judgements, TellsPeople, Wakes
 
 from .judged import finished
 
@@ -99,6 +100,18 @@ class ConsensusAnnotator:
         if isinstance(self._inner, TellsPeople):
             return self._inner.to_do(renamed)
         return [f"{sum(renamed.values()):,} items wait for people's judgements"]
+
+    def wait(self, poll_s: float) -> bool:
+        """As the inner annotator."""
+        if isinstance(self._inner, Wakes):
+            return self._inner.wait(poll_s)
+        time.sleep(poll_s)
+        return False
+
+    def close(self) -> None:
+        """As the inner annotator."""
+        if isinstance(self._inner, Wakes):
+            self._inner.close()
 
     def _ask_thirds(
         self, batch: Batch, said: Judgements, wanted: IndexArray

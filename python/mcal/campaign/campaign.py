@@ -22,6 +22,7 @@ from ..types import (
     IndexArray,
     Pool,
     Progress,
+    Wakes,
 )
 from .decide import Verdict, first_batch_size
 from .estimate import n_test_items
@@ -216,7 +217,11 @@ class Campaign:
 
     def close(self) -> None:
         """Let another process have the campaign."""
-        self._store.close()
+        try:
+            if isinstance(self.annotator, Wakes):
+                self.annotator.close()
+        finally:
+            self._store.close()
 
     def __enter__(self) -> Self:
         return self

@@ -121,7 +121,7 @@ class Steps(Budgeted):
                 )
             if answers.wait_s is not None and not answers.complete:
                 waits_s.append(answers.wait_s)
-        self.problems = tuple(problems)
+        self.problems = tuple(dict.fromkeys(problems))  # batches may share one
         return told, min(waits_s, default=None)
 
     def train(self) -> bool:

@@ -12,7 +12,7 @@ from rich.console import Console
 from mcal.campaign import Campaign
 from mcal.settings import Settings
 from mcal.store import Store, summarise
-from mcal.types import TellsPeople
+from mcal.types import TellsPeople, Wakes
 
 from .live import PlainView, open_view
 from .tables import broken_lines, continuing_line, print_lines, print_summary
@@ -35,7 +35,7 @@ def drive(settings: Settings, folder: Path, *, again: str, wait: bool = False) -
     again : str
         The command that continues it, to be told to the user.
     wait : bool
-        Look every few seconds whether people have answered, instead of leaving.
+        Look again and again whether people have answered, instead of leaving.
 
     Raises
     ------
@@ -87,5 +87,8 @@ def _run(campaign: Campaign, view: PlainView, *, wait: bool) -> bool:
         if campaign.problems != told:
             told = campaign.problems
             print_lines(view.console, [f"! {problem}" for problem in told])
-        time.sleep(POLL_S)
+        if isinstance(campaign.annotator, Wakes):
+            campaign.annotator.wait(POLL_S)
+        else:
+            time.sleep(POLL_S)
     return True

@@ -24,6 +24,9 @@ __all__ = [
     "WebSettings",
 ]
 
+_HOST = r"(?:[^/@?#:\[\]\s]+|\[[0-9a-fA-F:.]+\])"
+_PORT = r"(?:[1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d{2}|655[0-2]\d|6553[0-5])"
+
 
 _SECRET_IN_URL = re.compile(
     r"//[^/?#]*@|[?&][^=&]*(sig|token|key|secret|password|credential)[^=&]*=", re.IGNORECASE
@@ -97,6 +100,12 @@ class LabelStudioSettings(Model):
     show_guesses: bool = False
     """People see what the model thinks: faster, and it biases them. Never in the test set and the
     audit."""
+    webhook_url: str | None = None
+    """Where Label Studio reaches mcal, "http://192.168.1.5:8700": each annotation wakes
+    ``mcal run --wait``, which otherwise looks every few seconds."""
+    webhook_bind: str | None = None
+    """Where mcal listens for that, "host:port" (default: 127.0.0.1 and the port of
+    ``webhook_url``)."""
 
     @model_validator(mode="after")
     def _names_a_server_and_a_project(self) -> LabelStudioSettings:
@@ -106,6 +115,22 @@ class LabelStudioSettings(Model):
             raise ValueError(f'project: expected 3 to 50 characters, found "{self.project}"')
         if isinstance(self.project, int) and self.project < 1:
             raise ValueError(f"project: expected a number above 0, found {self.project}")
+        return self
+
+    @model_validator(mode="after")
+    def _knows_where_it_is_called(self) -> LabelStudioSettings:
+        url, bind = self.webhook_url, self.webhook_bind
+        if url is None:
+            if bind is not None:
+                raise ValueError("webhook_bind: only with webhook_url")
+            return self
+        address = re.fullmatch(rf"https?://{_HOST}(:{_PORT})?(/[^@?#\s]*)?", url)
+        if address is None:
+            raise ValueError(f'webhook_url: expected "http://host:port", found "{url}"')
+        if bind is None and address[1] is None:
+            raise ValueError(f'webhook_url: needs a port, or webhook_bind one, found "{url}"')
+        if bind is not None and not re.fullmatch(rf"{_HOST}:{_PORT}", bind):
+            raise ValueError(f'webhook_bind: expected "host:port", found "{bind}"')
         return self
 
     @model_validator(mode="after")

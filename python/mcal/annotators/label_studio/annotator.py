@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from mcal.types import NO_LABEL, Answers, Batch, Picture
 from ..retry import Transient
 from ..secrets import read_secret
 from .form import Form, read_form, write_form
+from .hook import Hook
 from .images import image_source
 from .reading import Task, read_answers
 from .server import NotThereError, Server
@@ -65,12 +67,29 @@ class LabelStudioAnnotator:
             transport=transport,
         )
         self._project: int | None = None
+        self._hook: Hook | None = None
+        if settings.webhook_url is not None:
+            port = settings.webhook_url.rpartition(":")[2].partition("/")[0]
+            bind = settings.webhook_bind or f"127.0.0.1:{port}"
+            self._hook = Hook(self._server, settings.webhook_url, bind)
 
     def to_do(self, missing: Mapping[str, int]) -> list[str]:
         """Where people label."""
         where = f"projects/{self._project}/data" if self._project else "projects"
         n_missing = sum(missing.values())
         return [f"label at {self._server.url}/{where}  (still without a label: {n_missing:,})"]
+
+    def wait(self, poll_s: float) -> bool:
+        """Until a webhook says that somebody annotated, or it is time to look."""
+        if self._hook is not None and self._project is not None:
+            return self._hook.wait(self._project, poll_s)
+        time.sleep(poll_s)
+        return False
+
+    def close(self) -> None:
+        """Take the webhook back and stop listening."""
+        if self._hook is not None:
+            self._hook.close()
 
     def submit(self, batch: Batch) -> str:
         """Import what the project lacks of the batch; the ticket is ``project/batch_id``.
@@ -116,6 +135,8 @@ class LabelStudioAnnotator:
         if lost:
             told = f"tasks deleted in Label Studio: {len(lost):,}; imported again."
             answers = replace(answers, problems=(told, *answers.problems))
+        if self._hook is not None and self._hook.problem is not None:
+            answers = replace(answers, problems=(*answers.problems, self._hook.problem))
         return answers
 
     # -- projects ------------------------------------------------------------------------------

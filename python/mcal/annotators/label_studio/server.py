@@ -161,8 +161,9 @@ class Server:
             raise Transient(f"{status} {response.reason_phrase}", _asked_wait_s(response))
         self._has_answered = True
         if status in (401, 403):
+            what = "the token" if status == 401 else "this to the owner of the token"
             raise AnnotatorError(
-                f"Label Studio at {self.url} refuses the token in {self._token_env} ({status}): "
+                f"Label Studio at {self.url} refuses {what} in {self._token_env} ({status}): "
                 f"{self._words(response)}"
             )
         if response.is_redirect:
