@@ -210,8 +210,9 @@ def test_running_a_finished_campaign_again_buys_nothing(finished: Path) -> None:
     before = mcal("status", finished, "--json").stdout
     again = mcal("run", finished.parent / "blobs.toml")
     assert again.exit_code == 0
-    rounds = json.loads(before)["rounds"]
-    assert again.stdout.startswith(f"continuing {finished}: 400 labels, {rounds} round")
+    then = json.loads(before)
+    told = f"continuing {finished}: {then['n_human']} labels of people, {then['rounds']} round"
+    assert again.stdout.startswith(told)
     assert mcal("status", finished, "--json").stdout == before
 
 
@@ -361,7 +362,7 @@ def test_an_unfinished_campaign_says_so(blobs: Path, tmp_path: Path) -> None:
         "index,item,label\n" + "".join(f"{r['index']},{r['item']},ant\n" for r in rows)
     )
     told = mcal("run", config).stdout
-    assert told.startswith(f"continuing {folder}: 0 labels, 0 rounds\n")
+    assert told.startswith(f"continuing {folder}: 0 labels of people, 0 rounds\n")
     assert str(first) not in told  # that one is whole
     assert str(others[0]) in told
 

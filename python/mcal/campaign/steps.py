@@ -322,6 +322,12 @@ class Steps(Budgeted):
 
     def _train_and_score(self, name: str, round_: int, limit_usd: float = math.inf) -> Trained:
         indices, labels = self.facts.labels_for_training(round_)
+        if not indices.size:
+            raise AnnotatorError(
+                f"training: expected labels, found that no class fits any of the "
+                f"{self.store.no_label_counts()[Purpose.TRAIN]:,} items bought so far: are the "
+                "classes right, and does the annotator answer with them? What was bought is kept"
+            )
         test = self.store.labels(Purpose.TEST).indices
         to_score = np.union1d(test, self.facts.readable(self.facts.unasked()))
         trained = self.trainer.train(

@@ -30,7 +30,8 @@ def evaluate(
         typer.Option(
             help="File of true labels. CSV: a column 'label', and 'index' or else 'item' to say "
             "which item a row is about. A CSV with 'label' alone, and .npy with class numbers, "
-            "are in the order of the pool.  [default: the data set's own]"
+            "are in the order of the pool. An augmented manifest (.manifest, .jsonl) says itself "
+            "which.  [default: the data set's own]"
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead.")] = False,

@@ -33,6 +33,7 @@ __all__ = [
 
 _MOST_NAMED = 5
 _MOST_CLASSES = 20
+_SAYS_NOTHING = 0.5  # where even the surest class may be wrong so often, the table only frightens
 
 _PROMISES = {
     "set": "errors among machine labels / all items",
@@ -72,6 +73,10 @@ def print_classes(console: Console, summary: CampaignSummary) -> None:
     if found is None or not found.classes:
         return
     rows = sorted(found.classes, key=lambda row: (-row.high, row.name))
+    if rows[-1].high > _SAYS_NOTHING:
+        few = "too few items were audited to tell the classes apart"
+        print_lines(console, [f"by class         {few} (intervals: mcal status --json)"])
+        return
     table = Table(title="Machine labels by class")
     for heading in ("class", "machine labels", "audited", "wrong", "error between"):
         table.add_column(heading, justify="left" if heading == "class" else "right")
@@ -82,7 +87,8 @@ def print_classes(console: Console, summary: CampaignSummary) -> None:
     console.print(table)
     lines = [
         f"all intervals hold at once with {100.0 * found.confidence:.10g}% confidence, "
-        f"each by itself with {100.0 * found.confidence_each:.4g}%"
+        f"each by itself with {100.0 * found.confidence_each:.4g}%",
+        "audited items have people's labels and are not among the machine's",
     ]
     if len(rows) > _MOST_CLASSES:
         lines.append(f"{len(rows) - _MOST_CLASSES:,} further classes are in `mcal status --json`")
@@ -131,8 +137,8 @@ def promise_kept(summary: CampaignSummary, found: Evaluation) -> bool | None:
 
 def continuing_line(folder: Path, summary: CampaignSummary) -> str:
     """What an earlier run has left."""
-    n_labels = summary.n_human + summary.n_machine
-    return f"continuing {folder}: {_count(n_labels, 'label')}, {_count(summary.rounds, 'round')}"
+    people = f"{_count(summary.n_human, 'label')} of people"
+    return f"continuing {folder}: {people}, {_count(summary.rounds, 'round')}"
 
 
 def broken_lines(

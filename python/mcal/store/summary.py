@@ -296,11 +296,10 @@ def _true_error_estimate(
     if certified_error is None or differing is None:
         return None
     wanted = settings.consensus
+    if wanted.rule != "majority":
+        return None  # nothing known says how much better than one person another rule is
     n_judges = settings.prices.judgements_per_item + wanted.third_on_disagreement
-    by_majority = wanted.rule == "majority"
-    return min(
-        1.0, certified_error + consensus_error(differing.high, n_judges, by_majority=by_majority)
-    )
+    return min(1.0, certified_error + consensus_error(differing.high, n_judges))
 
 
 def _class_intervals(store: Store) -> ClassIntervals | None:

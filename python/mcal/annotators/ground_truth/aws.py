@@ -18,6 +18,7 @@ try:
         ClientError,
         HTTPClientError,
         IncompleteReadError,
+        NoCredentialsError,
         ResponseStreamingError,
     )
     from botocore.parsers import ResponseParserError
@@ -212,6 +213,11 @@ class Aws:
                 raise RefusedError(f"{what}: {code}: {message}{hint}", code, message) from error
             except _BROKEN_CONNECTION as error:
                 raise Transient(str(error)) from error
+            except NoCredentialsError as error:
+                raise AnnotatorError(
+                    f"{what}: {error}; nothing was ordered. Give them as to every AWS tool: "
+                    "AWS_PROFILE, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a role"
+                ) from error
             except BotoCoreError as error:
                 raise AnnotatorError(f"{what}: {error}") from error
 
