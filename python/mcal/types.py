@@ -123,6 +123,8 @@ class Batch:
     """Different people who are to judge each item; all of them are paid."""
     before: Judgements | None = None
     """What was said about these items before: a person in it does not judge that item again."""
+    recorded: Judgements | None = None
+    """What the campaign has recorded of its people: it stands. None where nobody records."""
     told: IndexArray | None = None
     """Items of it whose labels are in already: what is lost of these is not ordered again."""
     guesses: Guesses | None = None
@@ -136,7 +138,9 @@ class Answers:
     Labels that were collected before may be repeated or left out. ``complete`` says that no
     further label will come. ``problems`` are sentences for the user: duplicates, typos, unknown
     classes. ``judgements``, all of the batch so far, come from annotators who know the people
-    behind the labels. ``wait_s`` says that answers are made without people: look again so soon.
+    behind the labels; those of an item are recorded with its label, and those of the items
+    ``settled`` before it, because more is to be ordered by what they say. ``wait_s`` says that
+    answers are made without people: look again so soon.
     """
 
     indices: IndexArray  # (K,)
@@ -145,11 +149,16 @@ class Answers:
     problems: tuple[str, ...] = ()
     judgements: Judgements | None = None
     wait_s: float | None = None
+    settled: IndexArray | None = None
 
 
 @runtime_checkable
 class Annotator(Protocol):
-    """Where people's labels come from."""
+    """Where people's labels come from.
+
+    One that makes one label of several people's judgements by itself says so by an attribute
+    ``consolidates = True``: its labels are taken as they are.
+    """
 
     name: str
 

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 
 from mcal.annotators import OracleAnnotator
-from mcal.annotators.consensus import ConsensusAnnotator
+from mcal.annotators.consensus import ConsensusAnnotator, with_consensus
 from mcal.annotators.dawid_skene import dawid_skene
 from mcal.annotators.inbox import Inbox
 from mcal.annotators.judged import answers_of
 from mcal.consensus import majority
 from mcal.errors import AnnotatorError
+from mcal.settings import ConsensusSettings, PriceSettings, Settings
 from mcal.testing import AnnotatorContract
 from mcal.types import Annotator, Answers, Batch, Guesses, Judgements, Purpose
 
@@ -196,3 +197,66 @@ def test_labels_without_people_are_passed_on_or_refused() -> None:
         with pytest.raises(AnnotatorError, match="knows who judged, found vendor"):
             ConsensusAnnotator(Vendor(), *more).collect(batch(2), "b")
     assert ConsensusAnnotator(Vendor()).to_do({"b": 2}) == ["2 items wait for people's judgements"]
+
+
+def test_what_was_recorded_goes_before_what_people_say_now(tmp_path: Path) -> None:
+    people = People(tmp_path)
+    annotator, given = ConsensusAnnotator(people, third_on_disagreement=True), batch(9)
+    annotator.submit(given)
+    recorded = Judgements(np.empty(0, np.int64), np.empty(0, np.int64), ())
+    for index in range(9):
+        people.inbox.say("b", index, 1, "ann")
+        people.inbox.say("b", index, 0 if index in (3, 7) else 1, "bob")
+    answers = annotator.collect(replace(given, recorded=recorded), "b")
+    assert answers.settled is not None
+    assert (answers.settled.tolist(), answers.wait_s) == ([3, 7], 0.0)
+    assert len(people.inbox.orders()) == 1  # first it is recorded, then ordered
+    assert answers.judgements is not None
+    fixed = replace(given, recorded=answers.judgements)
+    annotator.collect(fixed, "b")
+    assert people.inbox.orders()[1].batch.indices.tolist() == [3, 7]
+    revised = Revised(tmp_path, index=7, label=1)
+    answers = ConsensusAnnotator(revised, third_on_disagreement=True).collect(fixed, "b")
+    assert 7 not in told(answers)
+    people.inbox.say("b-third", 3, 0, "cyd")
+    people.inbox.say("b-third", 7, 0, "cyd")
+    answers = ConsensusAnnotator(revised, third_on_disagreement=True).collect(fixed, "b")
+    assert answers.complete
+    assert (told(answers)[3], told(answers)[7]) == (0, 0)
+
+
+class Revised(People):
+    """Where everybody came to say the same about an item of the first order."""
+
+    def __init__(self, world: Path, index: int, label: int) -> None:
+        super().__init__(world)
+        self.index, self.label = index, label
+
+    def collect(self, batch: Batch, ticket: str) -> Answers:
+        said = self.inbox.collect(batch.batch_id)
+        if batch.batch_id == "b":
+            said.labels[said.indices == self.index] = self.label
+        return answers_of(batch, said)
+
+
+class Consolidating(Vendor):
+    """The same, who lets us see single judgements as they come."""
+
+    consolidates = True
+
+    def collect(self, batch: Batch, ticket: str) -> Answers:
+        rows = batch.indices[:1]
+        return replace(
+            super().collect(batch, ticket), judgements=Judgements(rows, rows + 1, ("ann",))
+        )
+
+
+def test_labels_of_one_that_consolidates_are_taken_as_they_are() -> None:
+    three = Settings(prices=PriceSettings(judgements_per_item=3))
+    answers = with_consensus(Consolidating(), three).collect(batch(4, 3), "b")
+    assert answers.complete
+    assert told(answers) == {0: 0, 1: 1, 2: 2, 3: 0}
+    assert isinstance(with_consensus(Vendor(), three), ConsensusAnnotator)
+    joint = three.model_copy(update={"consensus": ConsensusSettings(rule="dawid-skene")})
+    with pytest.raises(ValueError, match=r"^consensus: annotator vendor makes one label"):
+        with_consensus(Consolidating(), joint)

@@ -26,10 +26,11 @@ from ground_truth_fake import (
     write,
 )
 
+from mcal.annotators.consensus import with_consensus
 from mcal.annotators.ground_truth import GroundTruthAnnotator, aws
 from mcal.annotators.ground_truth.orders import first_job_name
 from mcal.errors import AnnotatorError
-from mcal.settings import GroundTruthSettings
+from mcal.settings import GroundTruthSettings, PriceSettings, Settings
 from mcal.testing import AnnotatorContract
 from mcal.types import NO_LABEL, Annotator, Answers, Batch, Picture, Purpose
 
@@ -448,6 +449,32 @@ def test_what_single_workers_said(fake: FakeSageMaker) -> None:
     first, second = annotator.to_do({batch.batch_id: 1})
     assert "Ground Truth" in first
     assert second == f"  {name}: 1 items labelled, $2.07 to workers  (labels missing: 1)"
+
+
+def test_its_own_consensus_counts_however_many_responses_can_be_read(fake: FakeSageMaker) -> None:
+    batch = batch_of(6, 8, n_judgements=3)
+    three = Settings(prices=PriceSettings(judgements_per_item=3))
+    annotator = with_consensus(opened(fake), three)
+    name = annotator.submit(batch)
+    fake.label(name, {6: "cat", 8: "dog"}, workers={6: {"ann": "dog", "bob": "dog"}})
+    answers = annotator.collect(batch, name)
+    assert answers.complete
+    assert labels_of(answers) == {6: 0, 8: 1}
+    assert answers.judgements is not None
+    assert answers.judgements.people == ("ann", "bob")
+
+
+@pytest.mark.parametrize(
+    "consensus", [{"rule": "dawid-skene"}, {"third_on_disagreement": True}], ids=str
+)
+def test_no_other_consensus_is_set_beside_its_own(consensus: dict[str, Any]) -> None:
+    values = {
+        "annotator": {"kind": "ground-truth", **REQUIRED},
+        "prices": {"price_per_label": 0.05, "judgements_per_item": 2},
+    }
+    assert Settings.model_validate(values).prices.judgements_per_item == 2
+    with pytest.raises(ValueError, match=r"annotator.kind 'ground-truth' makes one label"):
+        Settings.model_validate({**values, "consensus": consensus})
 
 
 def test_too_many_people(fake: FakeSageMaker) -> None:

@@ -12,13 +12,14 @@ import pytest
 from blobs import Blobs, NearestMean
 from mcal.annotators import OracleAnnotator
 from mcal.annotators.consensus import ConsensusAnnotator
+from mcal.annotators.judged import answers_of
 from mcal.campaign import Campaign
 from mcal.errors import AnnotatorError
 from mcal.export import export
 from mcal.money import add_usd
 from mcal.settings import ConsensusSettings, PriceSettings, PriceTier, Settings
 from mcal.store import Store, consensus_error, expected_settings, summarise
-from mcal.types import Answers, Batch, BatchStatus, Purpose
+from mcal.types import Answers, Batch, BatchStatus, Judgements, Purpose
 
 TIERS = (PriceTier(n_from=0, price=0.030000001), PriceTier(n_from=600, price=0.011))
 
@@ -134,6 +135,95 @@ def test_a_third_is_paid_once_however_often_it_is_collected(tmp_path: Path, easy
             batch.batch_id, said, n_ordered=2, further_usd=9.0
         )
         assert campaign.summary().human_cost_usd == usd
+
+
+class Changing:
+    """Three people, of whom the first comes late and all may change their minds."""
+
+    name = "changing"
+
+    def __init__(self, easy: Blobs) -> None:
+        self.truth, self.people, self.n_ready = easy.truth, ("bob", "cyd"), 10**6
+        self.orders: dict[str, list[int]] = {}
+        self.changed: dict[int, int] = {}
+
+    def submit(self, batch: Batch) -> str:
+        items = batch.indices.tolist()
+        assert self.orders.setdefault(batch.batch_id, items) == items
+        return batch.batch_id
+
+    def collect(self, batch: Batch, ticket: str) -> Answers:
+        rows = batch.indices[: self.n_ready]
+        if "third" in batch.batch_id:
+            return answers_of(batch, Judgements(rows[:0], rows[:0], ()))
+        labels = [
+            np.array([self.changed.get(i, int(self.truth[i])) for i in rows.tolist()])
+            for _ in self.people
+        ]
+        if "bob" in self.people:
+            differing = (rows % 10 == 0) & ~np.isin(rows, list(self.changed))
+            labels[self.people.index("bob")][differing] ^= 1
+        said = Judgements(
+            np.tile(rows, len(self.people)),
+            np.concatenate(labels),
+            tuple(person for person in self.people for _ in rows),
+        )
+        return answers_of(batch, said)
+
+
+def changing(folder: Path, easy: Blobs, given: Settings) -> tuple[Campaign, Changing]:
+    annotator = Changing(easy)
+    campaign = Campaign.create(
+        folder,
+        pool=easy.pool,
+        annotator=annotator,
+        classifiers=[NearestMean()],
+        settings=given,
+    )
+    campaign.step()
+    return campaign, annotator
+
+
+def test_an_order_of_thirds_stands_when_somebody_changes_an_answer(
+    tmp_path: Path, easy: Blobs
+) -> None:
+    campaign, annotator = changing(tmp_path / "run", easy, settings(2, third=True))
+    with campaign:
+        campaign.step()
+        thirds = {key: items for key, items in annotator.orders.items() if "third" in key}
+        assert thirds
+        item = next(iter(thirds.values()))[0]
+        annotator.changed = {item: int(easy.truth[item])}
+        campaign.step()  # asserted in submit
+        assert {key: items for key, items in annotator.orders.items() if "third" in key} == thirds
+        said = campaign._store.judgements()
+        assert np.unique(said.labels[said.indices == item]).size == 2
+
+
+def test_nobody_beyond_those_ordered_is_recorded_or_paid(tmp_path: Path, easy: Blobs) -> None:
+    campaign, annotator = changing(tmp_path / "run", easy, settings(2))
+    with campaign:
+        annotator.n_ready = 15
+        campaign.step()
+        usd = campaign.summary().human_cost_usd
+        annotator.people = ("ann", "bob", "cyd")  # ann comes back to what she skipped
+        campaign.step()
+        assert campaign.summary().human_cost_usd == usd > 0.0
+        assert set(campaign._store.judgements().people) == {"bob", "cyd"}
+
+
+def test_words_are_recorded_with_the_label_that_they_make(tmp_path: Path, easy: Blobs) -> None:
+    campaign, annotator = changing(tmp_path / "run", easy, settings(2))
+    with campaign:
+        annotator.people = ("bob",)
+        campaign.step()
+        assert campaign._store.judgements().indices.size == 0
+        annotator.changed = {index: int(easy.truth[index]) for index in range(4000)}
+        annotator.people = ("bob", "cyd")
+        campaign.step()
+        said = campaign._store.judgements()
+        assert said.indices.size
+        assert (said.labels == easy.truth[said.indices]).all()
 
 
 def test_a_target_below_what_people_agree_on_is_refused(tmp_path: Path, easy: Blobs) -> None:

@@ -11,11 +11,12 @@ import numpy as np
 
 from mcal.consensus import Consensus, counted, majority, needs_third, select
 from mcal.errors import AnnotatorError
+from mcal.settings import ConsensusSettings, Settings
 from mcal.types import Annotator, Answers, Batch, IndexArray, Judgements, TellsPeople, Wakes
 
 from .judged import finished
 
-__all__ = ["ConsensusAnnotator"]
+__all__ = ["ConsensusAnnotator", "consolidates", "with_consensus"]
 
 Rule = Callable[[Judgements, int], Consensus]
 
@@ -23,7 +24,8 @@ Rule = Callable[[Judgements, int], Consensus]
 class ConsensusAnnotator:
     """Asks another annotator for several judgements an item, and gives their consensus.
 
-    Keeps nothing: all follows from the inner annotator's answers. A label is told once it cannot
+    Keeps nothing: all follows from the inner annotator's answers, and from what the campaign has
+    recorded of them, which goes before what the people say now. A label is told once it cannot
     change: by majority when the item has all its judgements, by Dawid and Skene, who weigh every
     person by all of a batch, when the batch has.
 
@@ -35,9 +37,9 @@ class ConsensusAnnotator:
     rule : {"majority", "dawid-skene"}
         "dawid-skene" needs the extra ``crowd``.
     third_on_disagreement : bool
-        For batches of two judgements: once all are in, items on which they differ are ordered
-        again as ``<batch id>-third``, one judgement each. Somebody who has judged an item does not
-        count again; such items are ordered once more, as ``-third-2`` and so on.
+        For batches of two judgements: once all are in and recorded, items on which they differ are
+        ordered again as ``<batch id>-third``, one judgement each. Somebody who has judged an item
+        does not count again; such items are ordered once more, as ``-third-2`` and so on.
 
     Raises
     ------
@@ -79,7 +81,9 @@ class ConsensusAnnotator:
                     "whose labels have no names"
                 )
             return first
-        said = counted(first.judgements, batch.n_judgements)
+        recorded = batch.recorded
+        words = first.judgements if recorded is None else _joined(recorded, first.judgements)
+        said = counted(words, batch.n_judgements)
         settled = finished(batch, said)
         if not self._third:
             return self._told(batch, first, said, settled)
@@ -87,6 +91,9 @@ class ConsensusAnnotator:
         at_once = select(settled, ~np.isin(settled.indices, open_items))
         if settled.indices.size < 2 * batch.indices.size:
             return self._told(batch, first, said, at_once)
+        if recorded is not None and np.setdiff1d(open_items, recorded.indices).size:
+            look_again = replace(first, settled=open_items, wait_s=0.0)  # an order must not change
+            return self._told(batch, look_again, said, at_once)
         last, thirds = self._ask_thirds(batch, settled, open_items)
         heard = np.isin(settled.indices, thirds.indices)
         all_said = _joined(settled, thirds)
@@ -131,6 +138,7 @@ class ConsensusAnnotator:
                 item_names=tuple(names[index] for index in rows.tolist()),
                 n_judgements=1,
                 before=select(said, np.isin(said.indices, rows)),
+                recorded=None,
                 told=None if batch.told is None else np.intersect1d(batch.told, rows),
                 guesses=None,  # who settles a difference is no third vote of the model
             )
@@ -159,6 +167,32 @@ class ConsensusAnnotator:
             judgements=said,
             wait_s=None if complete else answers.wait_s,
         )
+
+
+def consolidates(annotator: Annotator) -> bool:
+    """Whether it makes one label of several people's judgements by itself."""
+    return bool(getattr(annotator, "consolidates", False))
+
+
+def with_consensus(annotator: Annotator, settings: Settings) -> Annotator:
+    """The annotator as a campaign with these settings asks it.
+
+    Itself where one person judges an item, or where it ``consolidates``. Raises ``ValueError`` when
+    that one is to follow other rules than its own.
+    """
+    wanted = settings.consensus
+    if consolidates(annotator):
+        if wanted != ConsensusSettings():
+            raise ValueError(
+                f"consensus: annotator {annotator.name} makes one label of several people's "
+                "judgements by itself: expected no consensus settings beside it"
+            )
+        return annotator
+    if settings.prices.judgements_per_item < 2:
+        return annotator
+    return ConsensusAnnotator(
+        annotator, rule=wanted.rule, third_on_disagreement=wanted.third_on_disagreement
+    )
 
 
 def _from_others(before: Judgements, said: Judgements | None) -> Judgements:

@@ -10,7 +10,7 @@ from typing import Self
 
 import numpy as np
 
-from ..annotators.consensus import ConsensusAnnotator
+from ..annotators.consensus import with_consensus
 from ..errors import PoolError
 from ..settings import Settings
 from ..store import CampaignSummary, Store, summarise
@@ -58,12 +58,8 @@ class Campaign:
         settings: Settings,
         folder: Path,
     ) -> None:
-        if annotator is not None and settings.prices.judgements_per_item > 1:
-            annotator = ConsensusAnnotator(
-                annotator,
-                rule=settings.consensus.rule,
-                third_on_disagreement=settings.consensus.third_on_disagreement,
-            )
+        if annotator is not None:
+            annotator = with_consensus(annotator, settings)
         self.pool, self.annotator, self.settings, self.folder = pool, annotator, settings, folder
         self._store = store
         self._classifiers = {c.name: c for c in classifiers}

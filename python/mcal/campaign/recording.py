@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..consensus import select
 from ..errors import AnnotatorError
 from ..settings import ConsensusSettings, Settings
 from ..store import (
@@ -20,6 +21,7 @@ from ..store import (
 )
 from ..types import (
     Annotator,
+    Answers,
     Batch,
     BatchStatus,
     Event,
@@ -98,6 +100,7 @@ class Recording:
             tuple(self.pool.item_name(int(i)) for i in indices),
             self.pool.classes,
             self.settings.prices.judgements_per_item,
+            recorded=self.store.judgements(record.batch_id),
             told=np.intersect1d(indices, self.store.labels(record.purpose).indices),
             guesses=self.store.guesses(record.batch_id),
         )
@@ -109,6 +112,22 @@ class Recording:
         if not self.settings.shows_guesses:
             return None
         return guesses_of(wanted, said, f"{classifier}, round {round_}")
+
+    def record_judgements(self, batch: Batch, answers: Answers) -> None:
+        """Record who said what, with the labels made of it: until then people may change it."""
+        said = answers.judgements
+        if said is None:
+            return
+        stand = [
+            rows for rows in (batch.told, answers.indices, answers.settled) if rows is not None
+        ]
+        more = self.settings.consensus.third_on_disagreement
+        self.store.add_judgements(
+            batch.batch_id,
+            select(said, np.isin(said.indices, np.concatenate(stand))),
+            n_ordered=batch.n_judgements,
+            further_usd=self.further_usd(batch.batch_id) if more else None,
+        )
 
     def further_usd(self, batch_id: str) -> float:
         """What a judgement beyond those ordered costs: as one ordered right after the batch."""

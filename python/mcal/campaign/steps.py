@@ -104,13 +104,7 @@ class Steps(Budgeted):
                 for index in answers.indices[~agreeing]
             ]
             with self.store.transaction():
-                if answers.judgements is not None:
-                    self.store.add_judgements(
-                        batch.batch_id,
-                        answers.judgements,
-                        n_ordered=batch.n_judgements,
-                        further_usd=self.further_usd(batch.batch_id),
-                    )
+                self.record_judgements(batch, answers)
                 told += self.store.tell(
                     batch.batch_id, answers.indices[agreeing], answers.labels[agreeing]
                 )

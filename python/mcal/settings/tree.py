@@ -289,11 +289,16 @@ class Settings(Model):
                 f"consensus.rule: {wanted.rule!r} needs prices.judgements_per_item of at least 2, "
                 f"found {n}"
             )
-        is_file = self.annotator is not None and self.annotator.kind == "files"
-        if is_file and wanted != ConsensusSettings():
+        kind = None if self.annotator is None else self.annotator.kind
+        if kind == "files" and wanted != ConsensusSettings():
             raise ValueError(
                 "consensus: annotator.kind 'files' does not know who judged: its labels are those "
                 "of whoever filled them in"
+            )
+        if kind == "ground-truth" and wanted != ConsensusSettings():
+            raise ValueError(
+                "consensus: annotator.kind 'ground-truth' makes one label of several people's "
+                "judgements by itself: expected no consensus settings beside it"
             )
 
 

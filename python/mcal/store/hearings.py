@@ -24,7 +24,7 @@ class Hearings(Purchases):
         judgements: Judgements,
         *,
         n_ordered: int,
-        further_usd: float = 0.0,
+        further_usd: float | None = None,
     ) -> int:
         """Record what single people said about a batch, and return how much of it was new.
 
@@ -32,11 +32,13 @@ class Hearings(Purchases):
         ----------
         batch_id : str
         judgements : Judgements
-            (J,) a person's first word on an item stands, so that repeating it changes nothing.
+            (J,) oldest first within an item. A person's first word on it stands, so that repeating
+            it changes nothing, and more people than were asked are left out.
         n_ordered : int
             Judgements that the price of an item pays for, >= 1.
-        further_usd : float
-            What each beyond those costs, rounded to the nano-dollar; recorded with it.
+        further_usd : float, optional
+            What one more costs, rounded to the nano-dollar and recorded with it; None: no more are
+            ordered.
 
         Raises
         ------
@@ -45,7 +47,8 @@ class Hearings(Purchases):
         StoreError
             The campaign is finished.
         """
-        price_nano = to_nano("further_usd", further_usd)
+        price_nano = 0 if further_usd is None else to_nano("further_usd", further_usd)
+        n_most = n_ordered + (further_usd is not None)
         if (outside := np.setdiff1d(judgements.indices, self.batch_indices(batch_id))).size:
             raise ValueError(
                 f"judgements: expected items of batch {batch_id}, found {outside[0]}, not in it"
@@ -67,7 +70,7 @@ class Hearings(Purchases):
             for item, label, person in zip(
                 judgements.indices.tolist(), labels.tolist(), judgements.people, strict=True
             ):
-                if (item, person) in heard:
+                if (item, person) in heard or n_heard[item] == n_most:
                     continue
                 heard.add((item, person))
                 n_heard[item] += 1
@@ -80,8 +83,10 @@ class Hearings(Purchases):
             )
         return len(rows)
 
-    def judgements(self, *, first_draws_only: bool = False) -> Judgements:
-        """All single judgements, oldest first.
+    def judgements(
+        self, batch_id: str | None = None, *, first_draws_only: bool = False
+    ) -> Judgements:
+        """All single judgements, or those of a batch, oldest first.
 
         ``first_draws_only`` keeps to the test set and the first training batch, which were drawn
         at random whatever anybody said: what they show is true of the pool.
@@ -89,8 +94,9 @@ class Hearings(Purchases):
         rows = self._db.rows(
             "SELECT item, label, person FROM judgements JOIN batch_items USING (item)"
             " JOIN batches USING (batch)"
-            " WHERE NOT ? OR (round = 0 AND purpose IN ('test', 'train')) ORDER BY judgement",
-            (first_draws_only,),
+            " WHERE batch_id = IFNULL(?, batch_id)"
+            " AND (NOT ? OR (round = 0 AND purpose IN ('test', 'train'))) ORDER BY judgement",
+            (batch_id, first_draws_only),
         )
         return Judgements(
             indices=np.array([item for item, _, _ in rows], np.int64),

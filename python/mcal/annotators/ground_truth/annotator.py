@@ -52,6 +52,7 @@ class GroundTruthAnnotator:
     """
 
     name = "ground-truth"
+    consolidates = True
 
     def __init__(
         self, settings: GroundTruthSettings, picture: Callable[[int], Picture | None]
