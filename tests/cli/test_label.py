@@ -15,6 +15,7 @@ import pytest
 from typer.testing import CliRunner
 
 from mcal.cli import app
+from mcal.store import Store, add_budget
 
 N_POOL, CLASSES = 200, ("ant", "bee", "cow")
 COMMAND = [sys.executable, "-c", "from mcal.cli import main; main()", "label"]
@@ -106,6 +107,19 @@ def test_one_command_labels_a_pool_and_continues(config: Path) -> None:
     assert f"mcal export {folder}" in out
     evaluated = CliRunner().invoke(app, ["status", str(folder), "--json"])
     assert json.loads(evaluated.stdout)["n_unlabelled"] == 0
+
+
+def test_a_raised_budget_is_gone_on_with(config: Path) -> None:
+    config.write_text("budget_usd = 100.0\n" + config.read_text())
+    folder = config.with_name("blobs-campaign")
+    assert CliRunner().invoke(app, ["run", str(config)]).exit_code == 3
+    with Store.open(folder) as store:
+        add_budget(store, 120.0)
+    process, address = started(folder, "--port", 0, "--no-run")
+    with Person(address) as person:
+        assert person.ask("/api/take", {"n": 1})["items"]
+    process.kill()
+    process.communicate()
 
 
 def test_it_only_serves_beside_another_process(config: Path) -> None:

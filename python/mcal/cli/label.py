@@ -63,11 +63,10 @@ def label(
 
 
 def _stored_settings(folder: Path) -> Settings:
-    from mcal.settings import Settings
-    from mcal.store import Store
+    from mcal.store import Store, settings_now
 
     with Store.open(folder, read_only=True) as store:
-        return Settings.model_validate_json(store.campaign.settings_json)
+        return settings_now(store)
 
 
 def _label(

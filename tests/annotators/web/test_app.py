@@ -14,12 +14,13 @@ from mcal.annotators.inbox import Inbox
 from mcal.annotators.secrets import Secret
 from mcal.annotators.web.app import Page, build_app
 from mcal.annotators.web.desk import Desk
-from mcal.annotators.web.guard import Buckets
+from mcal.annotators.web.guard import Buckets, mark_of
 from mcal.annotators.web.status import Status
 from mcal.errors import PoolError
 from mcal.types import Batch, Picture, Purpose
 
 SECRET = "s3cret-" * 8
+MARK = mark_of(Secret(SECRET))
 HERE = "http://127.0.0.1:8642"
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -50,9 +51,9 @@ def inbox(tmp_path: Path) -> Inbox:
     return found
 
 
-def app_of(inbox: Inbox, **limits: Buckets) -> ASGIApp:
+def app_of(inbox: Inbox, secret: str = SECRET, **limits: Buckets) -> ASGIApp:
     page = Page(Desk(inbox), "flowers", ("<b>", "dog"), picture, lambda: Status("people"))
-    return build_app(page, Secret(SECRET), hosts=["labels.example"], **limits)
+    return build_app(page, Secret(secret), hosts=["labels.example"], **limits)
 
 
 @pytest.fixture
@@ -76,7 +77,15 @@ def entered(client: TestClient) -> TestClient:
     return client
 
 
-READ = ("/", "/page.css", "/page.js", "/api/campaign", "/picture/1/0", "/favicon.ico", "/nothing")
+READ = (
+    "/",
+    "/page.css",
+    "/page.js",
+    "/api/campaign",
+    f"/picture/{MARK}/1/0",
+    "/favicon.ico",
+    "/nothing",
+)
 WRITTEN = ("/api/take", "/api/say", "/api/skip", "/api/undo", "/api/name")
 
 
@@ -117,9 +126,37 @@ def test_a_name_is_a_few_letters(client: TestClient, name: object) -> None:
 
 
 def test_pictures_are_shown_by_item(client: TestClient) -> None:
-    answer = client.get("/picture/1/0")
+    answer = client.get(f"/picture/{MARK}/1/0")
     assert (answer.content, answer.headers["content-type"]) == (b"png", "image/png")
     assert "sandbox" in answer.headers["content-security-policy"]
+
+
+def test_campaigns_at_one_address_never_share_a_picture(inbox: Inbox) -> None:
+    """A browser that keeps the pictures of one must find none of them for the other."""
+    secrets = (SECRET, SECRET[::-1])
+    paths, marks = [], []
+    for secret in secrets:
+        client = TestClient(app_of(inbox, secret), base_url=HERE)
+        assert client.get("/", params={"key": secret}).status_code == 200
+        marks.append(client.get("/api/campaign").json()["mark"])
+        paths.append(f"/picture/{marks[-1]}/1/0")
+        assert client.get(paths[-1]).content == b"png"
+        for other in paths[:-1]:
+            assert client.get(other).status_code == 404
+    assert len(set(paths)) == len(secrets)
+    assert not [mark for mark in marks if mark in SECRET]
+
+
+def test_a_page_left_open_labels_nothing_in_another_campaign(
+    client: TestClient, inbox: Inbox
+) -> None:
+    said = {"order": 1, "index": 0, "label": 1}
+    for headers, status in (({"MCal-Campaign": "0123456789ab"}, 409), ({"MCal-Campaign": ""}, 409)):
+        for path in WRITTEN:
+            assert client.post(path, json=said, headers=headers).status_code == status
+    assert not inbox.collect("b/../1").indices.size
+    headers = {"MCal-Campaign": MARK}
+    assert client.post("/api/say", json=said, headers=headers).json() == {"taken": True}
 
 
 # -- strangers -----------------------------------------------------------------------------------
@@ -260,32 +297,34 @@ def test_hostile_names_are_data(client: TestClient) -> None:
 
 @pytest.mark.parametrize("index", [1, 2])
 def test_what_could_run_is_never_served(client: TestClient, index: int) -> None:
-    answer = client.get(f"/picture/1/{index}")
+    answer = client.get(f"/picture/{MARK}/1/{index}")
     assert answer.status_code == 415
     assert b"alert" not in answer.content
 
 
 @pytest.mark.parametrize("index", [3, 4])
 def test_what_cannot_be_shown_is_told_without_its_path(client: TestClient, index: int) -> None:
-    answer = client.get(f"/picture/1/{index}")
+    answer = client.get(f"/picture/{MARK}/1/{index}")
     assert (answer.status_code, answer.text) == (404, "cannot be shown\n")
 
 
 @pytest.mark.parametrize(
     "path",
     [
-        "/picture/1/5",
-        "/picture/2/0",
-        "/picture/1/-1",
-        "/picture/1/../../etc/passwd",
-        "/picture/1/%2e%2e%2f%2e%2e%2fetc%2fpasswd",
-        "/picture/1/..%5c..%5cetc%5cpasswd",
+        f"/picture/{MARK}/1/5",
+        f"/picture/{MARK}/2/0",
+        f"/picture/{MARK}/1/-1",
+        f"/picture/{MARK}/1/../../etc/passwd",
+        f"/picture/{MARK}/1/%2e%2e%2f%2e%2e%2fetc%2fpasswd",
+        f"/picture/{MARK}/1/..%5c..%5cetc%5cpasswd",
+        "/picture/1/0",
+        "/picture/0123456789ab/1/0",
         "/page.html",
         "/assets/page.html",
         "//etc/passwd",
-        f"/picture/1/{2**63}",
-        f"/picture/{10**100}/0",
-        "/picture/b/0",
+        f"/picture/{MARK}/1/{2**63}",
+        f"/picture/{MARK}/{10**100}/0",
+        f"/picture/{MARK}/b/0",
     ],
 )
 def test_only_ordered_items_are_served(client: TestClient, path: str) -> None:
@@ -349,17 +388,36 @@ def test_requests_are_limited_and_strangers_do_not_use_up_ours(inbox: Inbox) -> 
         known=Buckets(2.0, 3.0, clock=lambda: now_s[0]),
         strangers=Buckets(0.5, 3.0, clock=lambda: now_s[0]),
     )
-    client = entered(TestClient(app, base_url=HERE))  # one as a stranger
+    client = entered(TestClient(app, base_url=HERE))
     stranger = TestClient(app, base_url=HERE)
-    assert [stranger.get("/").status_code for _ in range(4)] == [401, 401, 429, 429]
+    assert [stranger.get("/").status_code for _ in range(4)] == [401, 401, 401, 429]
     codes = [client.get("/api/campaign").status_code for _ in range(4)]
     assert codes == [200, 200, 200, 429]
     assert client.get("/page.js").headers["retry-after"] == "1"
     now_s[0] += 1.0
     assert [client.get("/page.js").status_code for _ in range(3)] == [200, 200, 429]
     assert stranger.get("/").headers["retry-after"] == "2"
-    now_s[0] += 2.0
     assert stranger.get(f"/?key={SECRET}").status_code == 200
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+def test_foreign_pages_cannot_lock_the_owner_out(inbox: Inbox, site: str) -> None:
+    """Whatever they send from the owner's own browser, with the cookie or without."""
+    app = app_of(
+        inbox,
+        known=Buckets(1e-9, 3.0, clock=lambda: 0.0),
+        strangers=Buckets(1e-9, 3.0, clock=lambda: 0.0),
+    )
+    owner, stranger = entered(TestClient(app, base_url=HERE)), TestClient(app, base_url=HERE)
+    for client in (owner, stranger):
+        for path in (*READ, "/?key=wrong"):
+            client.get(path, headers={"Sec-Fetch-Site": site})
+    assert stranger.get("/").status_code == 429
+    assert owner.get("/", headers={"Sec-Fetch-Site": site}).status_code == 429
+    assert [owner.get("/").status_code for _ in range(3)] == [200] * 3
+    assert owner.get("/").status_code == 429
+    for client in (owner, stranger):
+        assert client.get("/", params={"key": SECRET}).status_code == 200
 
 
 def test_buckets_forget_the_oldest_key() -> None:

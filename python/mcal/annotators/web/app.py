@@ -24,7 +24,7 @@ try:
 except ImportError as error:
     raise MissingExtraError("starlette", "web") from error
 
-from .guard import Buckets, Guard, keep_person, person_of
+from .guard import Buckets, Guard, keep_person, mark_of, person_of
 
 __all__ = ["Page", "build_app"]
 
@@ -32,6 +32,9 @@ _SHOWN = frozenset(f"image/{kind}" for kind in ("png", "jpeg", "gif", "webp", "a
 _MOST_TAKEN = 32
 _LONGEST_NAME = 40
 _LARGEST_INTEGER = 2**63 - 1
+_MARK_HEADER = "MCal-Campaign"
+
+_Answer = Callable[[Mapping[str, Any], str], dict[str, Any] | Response]
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,11 @@ def build_app(
     strangers: Buckets | None = None,
 ) -> ASGIApp:
     """The page as an ASGI application, guarded; the parameters but ``page`` are ``Guard``'s."""
-    routes = _Routes(page)
+    routes = _Routes(page, mark_of(secret))
+
+    def posted(answer: _Answer) -> Callable[[Request], Any]:
+        return _posted(answer, routes.mark)
+
     app = Starlette(
         routes=[
             Route("/", _asset("page.html", "text/html")),
@@ -75,12 +82,12 @@ def build_app(
             Route("/page.js", _asset("page.js", "text/javascript")),
             Route("/favicon.ico", _nothing),
             Route("/api/campaign", routes.campaign),
-            Route("/api/take", _posted(routes.take), methods=["POST"]),
-            Route("/api/say", _posted(routes.say), methods=["POST"]),
-            Route("/api/skip", _posted(routes.skip), methods=["POST"]),
-            Route("/api/undo", _posted(routes.undo), methods=["POST"]),
-            Route("/api/name", _posted(routes.name), methods=["POST"]),
-            Route("/picture/{order:int}/{index:int}", routes.picture),
+            Route("/api/take", posted(routes.take), methods=["POST"]),
+            Route("/api/say", posted(routes.say), methods=["POST"]),
+            Route("/api/skip", posted(routes.skip), methods=["POST"]),
+            Route("/api/undo", posted(routes.undo), methods=["POST"]),
+            Route("/api/name", posted(routes.name), methods=["POST"]),
+            Route("/picture/{mark}/{order:int}/{index:int}", routes.picture),
         ]
     )
     return Guard(app, secret=secret, hosts=hosts, known=known, strangers=strangers)
@@ -92,13 +99,14 @@ class _Routes:
     A ``ValueError`` is the asker's mistake.
     """
 
-    def __init__(self, page: Page) -> None:
-        self._page, self._desk = page, page.desk
+    def __init__(self, page: Page, mark: str) -> None:
+        self._page, self._desk, self.mark = page, page.desk, mark
 
     def campaign(self, request: Request) -> Response:
         person = _person(request)
         return _json(
             {
+                "mark": self.mark,
                 "title": self._page.title,
                 "classes": list(self._page.classes),
                 "name": "" if person.startswith("~") else person,
@@ -140,7 +148,8 @@ class _Routes:
 
     def picture(self, request: Request) -> Response:
         order, index = request.path_params["order"], request.path_params["index"]
-        if max(order, index) > _LARGEST_INTEGER or not self._desk.has(order, index):
+        is_ours = request.path_params["mark"] == self.mark and max(order, index) <= _LARGEST_INTEGER
+        if not is_ours or not self._desk.has(order, index):
             return PlainTextResponse("no such item\n", 404)
         try:
             picture = self._page.picture(index)
@@ -155,7 +164,7 @@ class _Routes:
             headers={
                 "Content-Type": picture.media_type,
                 "Content-Security-Policy": "default-src 'none'; sandbox",
-                "Cache-Control": "private, max-age=3600",
+                "Cache-Control": "private, max-age=3600",  # the path is this campaign's alone
             },
         )
 
@@ -172,13 +181,16 @@ def _person(request: Request) -> str:
     return person
 
 
-def _posted(
-    answer: Callable[[Mapping[str, Any], str], dict[str, Any] | Response],
-) -> Callable[[Request], Any]:
-    """A route for JSON: reads the body, and gives the work to a thread, for it waits for disks."""
+def _posted(answer: _Answer, mark: str) -> Callable[[Request], Any]:
+    """A route for JSON: reads the body, and gives the work to a thread, for it waits for disks.
+
+    Pages say which campaign they show: one left open knows other classes and items than these.
+    """
     from starlette.concurrency import run_in_threadpool
 
     async def route(request: Request) -> Response:
+        if request.headers.get(_MARK_HEADER, mark) != mark:
+            return _json({"problem": "another campaign is served here"}, 409)
         try:
             body = json.loads(await request.body())
             if not isinstance(body, dict):

@@ -27,7 +27,7 @@ try:
 except ImportError as error:
     raise MissingExtraError("starlette", "web") from error
 
-__all__ = ["Buckets", "Guard", "keep_person", "person_of"]
+__all__ = ["Buckets", "Guard", "keep_person", "mark_of", "person_of"]
 
 _PERSON_COOKIE = "mcal-person"
 _KEPT_S = 90 * 24 * 3600
@@ -84,7 +84,8 @@ class Guard:
         Names that the page may be asked for by, besides IP addresses and "localhost": any other
         name in the ``Host`` header is that of a foreign site that was made to point here.
     known, strangers : Buckets
-        By network address: of requests with the secret, and without.
+        By network address: of our own page's requests, and of all others. The right key enters
+        whatever was asked before, so that nobody can lock its owner out.
     """
 
     def __init__(
@@ -102,7 +103,7 @@ class Guard:
         self._known = known or Buckets(200.0, 500.0)
         self._strangers = strangers or Buckets(2.0, 20.0)
         # Cookies do not tell ports apart: each campaign's has a name of its own.
-        self._cookie = f"mcal-{hashlib.sha256(secret.reveal().encode()).hexdigest()[:12]}"
+        self._cookie = f"mcal-{mark_of(secret)}"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -145,15 +146,20 @@ class Guard:
         """What is answered instead of the page; None lets the request through."""
         if not self._is_our_name(request.headers.get("host", "")):
             return _refused(421, "unknown host")
-        is_known = self._is_secret(request.cookies.get(self._cookie, ""))
-        client = request.client.host if request.client else ""
-        if wait_s := (self._known if is_known else self._strangers).wait_s(client):
-            return _refused(429, "too many requests", {"Retry-After": str(int(wait_s) + 1)})
-        if request.scope["path"] == "/" and "key" in request.query_params:
+        if request.scope["path"] == "/" and self._is_secret(request.query_params.get("key", "")):
             return self._enter(request)
-        if not is_known or person_of(request) is None:
+        is_known = (
+            self._is_secret(request.cookies.get(self._cookie, ""))
+            and person_of(request) is not None
+            and "key" not in request.query_params
+        )
+        is_ours = is_known and not _is_foreign(request)
+        client = request.client.host if request.client else ""
+        if wait_s := (self._known if is_ours else self._strangers).wait_s(client):
+            return _refused(429, "too many requests", {"Retry-After": str(int(wait_s) + 1)})
+        if not is_known:
             return _refused(401, "Open the address that mcal label has printed.")
-        if _is_foreign(request):
+        if not is_ours:
             return _refused(403, "from another site")
         if request.method == "POST":
             kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -163,8 +169,6 @@ class Guard:
 
     def _enter(self, request: Request) -> Response:
         """The secret for a cookie."""
-        if not self._is_secret(request.query_params["key"]):
-            return _refused(401, "Open the address that mcal label has printed.")
         # A page that goes on by itself: after a redirect from a link in a mail, browsers would
         # still hold the cookie back.
         response = PlainTextResponse(
@@ -194,6 +198,11 @@ class Guard:
         except ValueError:
             return False
         return True
+
+
+def mark_of(secret: Secret) -> str:
+    """What tells campaigns apart that are served at the same address, and gives nothing away."""
+    return hashlib.sha256(secret.reveal().encode()).hexdigest()[:12]
 
 
 def person_of(request: Request) -> str | None:

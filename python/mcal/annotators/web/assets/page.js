@@ -27,6 +27,7 @@ const dollars = (usd) => "$" + usd.toLocaleString("en-US", { minimumFractionDigi
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 const state = {
+  mark: "",             // of the campaign
   classes: [],
   current: null,
   queue: [],
@@ -58,7 +59,7 @@ async function ask(path, body) {
     try {
       answer = await fetch(path, body === undefined ? {} : {
         method: "POST",
-        headers: { "Content-Type": "application/json" },
+        headers: { "Content-Type": "application/json", "MCal-Campaign": state.mark },
         body: JSON.stringify(body),
       });
     } catch {
@@ -73,6 +74,8 @@ async function ask(path, body) {
     }
     if (answer && answer.status === 401) {
       trouble("Open the address that mcal label prints now: this page's has run out.");
+    } else if (answer && answer.status === 409) {
+      trouble("Another campaign is served here now: open the address that mcal label prints.");
     } else if (answer && answer.status === 400) {
       const { problem } = await answer.json();
       throw new Error(problem);
@@ -144,10 +147,20 @@ function say(label) {
       }
     } catch (error) {
       toast(`Not taken: ${error.message}`);
+      giveBack(item);
     }
     state.pending.splice(state.pending.indexOf(item), 1);
+    if (!state.current) next();
   });
   if (state.queue.length < LOW) askForWork();
+}
+
+/* An answer that was refused: its item comes again. */
+function giveBack(item) {
+  state.nSaid--;
+  countOne(item.order, -1);
+  state.answered.delete(keyOf(item));
+  state.queue.push(item);
 }
 
 function skip() {
@@ -190,7 +203,7 @@ function load(item) {
   const picture = new Image();
   picture.alt = item.name;
   picture.draggable = false;
-  picture.src = `/picture/${item.order}/${item.index}`;
+  picture.src = `/picture/${state.mark}/${item.order}/${item.index}`;
   item.picture = picture;
   item.ready = picture.decode().then(() => true, () => false);
   return item;
@@ -580,6 +593,7 @@ async function rename() {
 
 async function begin() {
   const found = await ask("/api/campaign");
+  state.mark = found.mark;
   state.classes = found.classes;
   state.nSaid = found.n_said;
   state.keys = keysFor(found.classes);
