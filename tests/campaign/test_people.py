@@ -18,7 +18,14 @@ from mcal.errors import AnnotatorError
 from mcal.export import export
 from mcal.money import add_usd
 from mcal.settings import ConsensusSettings, PriceSettings, PriceTier, Settings
-from mcal.store import Store, consensus_error, expected_settings, summarise
+from mcal.store import (
+    Store,
+    consensus_error,
+    enough_judges,
+    expected_settings,
+    least_label_error,
+    summarise,
+)
 from mcal.types import Answers, Batch, BatchStatus, Judgements, Purpose
 
 TIERS = (PriceTier(n_from=0, price=0.030000001), PriceTier(n_from=600, price=0.011))
@@ -235,7 +242,44 @@ def test_a_target_below_what_people_agree_on_is_refused(tmp_path: Path, easy: Bl
         assert all(batch.status is BatchStatus.CLOSED for batch in store.batches())
         assert not store.runs()
     run(tmp_path / "looser", easy, settings(2, target_error=0.4), noise=0.17)
+    with pytest.raises(AnnotatorError, match=r"with prices.judgements_per_item = 5 or target"):
+        run(tmp_path / "low", easy, settings(2, third=True, target_error=0.03), noise=0.17)
     run(tmp_path / "third", easy, settings(2, third=True), noise=0.17)
+    with pytest.raises(AnnotatorError, match="is below"):
+        run(tmp_path / "three", easy, settings(3), noise=0.25)
+
+
+def test_a_third_is_advised_where_it_helps_and_may_be_had(tmp_path: Path, easy: Blobs) -> None:
+    given = settings(2, target_error=0.045)
+    with pytest.raises(AnnotatorError, match=r"Begin again with consensus\.third"):
+        run(tmp_path / "run", easy, given, noise=0.12)
+    annotator = oracle(easy, 0.12)
+    annotator.consolidates = True  # type: ignore[attr-defined]
+    with (
+        Campaign.create(
+            tmp_path / "vendor",
+            pool=easy.pool,
+            annotator=annotator,
+            classifiers=[NearestMean()],
+            settings=given,
+        ) as campaign,
+        pytest.raises(AnnotatorError, match=r"Begin again with prices.judgements_per_item = 3"),
+    ):
+        campaign.run()
+
+
+def test_with_a_budget_a_target_below_what_people_agree_on_is_no_reason_to_stop(
+    tmp_path: Path, easy: Blobs
+) -> None:
+    run(tmp_path / "run", easy, settings(2, budget_usd=100.0), noise=0.17)
+
+
+def test_two_people_who_differ_have_one_wrong_label_at_least() -> None:
+    assert least_label_error(0.3, 2) == 0.15
+    assert least_label_error(0.3, 3) == consensus_error(0.3, 3) < 0.15
+    assert enough_judges(0.3, 0.1, 2) == 3
+    assert enough_judges(0.3, 0.05, 3) == 5
+    assert enough_judges(0.5, 0.05, 2) is None
 
 
 class Slow(OracleAnnotator):

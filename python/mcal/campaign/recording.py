@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
+from ..annotators.consensus import consolidates
 from ..consensus import select
 from ..errors import AnnotatorError
-from ..settings import ConsensusSettings, Settings
+from ..settings import Settings
 from ..store import (
     LEAST_ITEMS,
     BatchRecord,
     Ranking,
     Store,
+    enough_judges,
     expected_settings,
+    least_label_error,
     measured_disagreement,
     summarise,
 )
@@ -146,23 +150,33 @@ class Recording:
     def refuse_below_disagreement(self) -> None:
         """A target that people themselves do not reach is no promise worth buying.
 
-        With one label of two people and no third to settle a difference, at least half of those on
-        which they differ are wrong labels by one of them.
+        Whatever the consensus, ``least_label_error`` of the disagreement's lower end is held
+        against it. With a budget the target is no promise, and nothing is refused.
 
         Raises ``AnnotatorError`` before anything beyond the first batches is trained or bought.
         """
         settings, found = self.settings, measured_disagreement(self.store)
-        is_settled = settings.consensus != ConsensusSettings()
-        if settings.prices.judgements_per_item != 2 or is_settled or found is None:
+        if settings.budget_usd is not None or found is None or found.n_items < LEAST_ITEMS:
             return
-        if found.n_items >= LEAST_ITEMS and settings.target_error < found.low:
-            raise AnnotatorError(
-                f"target_error {settings.target_error:.2%} is below what people agree on: two of "
-                f"them differ on {found.share:.1%} of {found.n_items:,} items "
-                f"({found.low:.1%} to {found.high:.1%}). Begin again with consensus."
-                "third_on_disagreement = true, prices.judgements_per_item = 3 or a higher target; "
-                "the labels bought are in this folder (`mcal export`)"
-            )
+        third = settings.consensus.third_on_disagreement
+        n_judges = settings.prices.judgements_per_item + third
+        least = least_label_error(found.low, n_judges)
+        if settings.target_error >= least:
+            return
+        remedies = [f"target_error = {math.ceil(least * 1000.0) / 1000.0:g} or more"]
+        n_enough = enough_judges(found.low, settings.target_error, n_judges)
+        if n_enough is not None:
+            remedies.insert(0, f"prices.judgements_per_item = {n_enough}")
+            knows_people = self.annotator is not None and not consolidates(self.annotator)
+            if n_enough == 3 and settings.prices.judgements_per_item == 2 and knows_people:
+                remedies.insert(0, "consensus.third_on_disagreement = true")
+        raise AnnotatorError(
+            f"target_error {settings.target_error:.2%} is below what people reach: two of them "
+            f"differ on {found.share:.1%} of {found.n_items:,} items ({found.low:.1%} to "
+            f"{found.high:.1%}), so that at least about {least:.1%} of their labels are wrong. "
+            f"Begin again with {' or '.join(remedies)}; the labels bought are in this folder "
+            "(`mcal export`)"
+        )
 
     def details(self, decision: Decision, **more: Any) -> dict[str, Any]:
         return {

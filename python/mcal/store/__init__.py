@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from .differing import LEAST_ITEMS, consensus_error, expected_settings, measured_disagreement
+from .differing import (
+    LEAST_ITEMS,
+    consensus_error,
+    enough_judges,
+    expected_settings,
+    least_label_error,
+    measured_disagreement,
+)
 from .records import (
     ActionRecord,
     BatchRecord,
@@ -53,8 +60,10 @@ __all__ = [
     "add_budget",
     "best_plan",
     "consensus_error",
+    "enough_judges",
     "expected_settings",
     "has_ended",
+    "least_label_error",
     "measured_disagreement",
     "settings_now",
     "summarise",

@@ -13,7 +13,9 @@ __all__ = [
     "EXPECTED_THIRDS",
     "LEAST_ITEMS",
     "consensus_error",
+    "enough_judges",
     "expected_settings",
+    "least_label_error",
     "measured_disagreement",
 ]
 
@@ -22,6 +24,9 @@ EXPECTED_THIRDS = 0.28
 
 LEAST_ITEMS = 100
 """Items judged twice before a measured disagreement is acted on."""
+
+MOST_JUDGES = 9
+"""People an item that are ever advised: as many as Ground Truth allows."""
 
 
 def measured_disagreement(store: Hearings) -> Disagreement | None:
@@ -84,3 +89,33 @@ def consensus_error(pair_disagreement: float, n_judges: int, *, by_majority: boo
         * (1.0 - p) ** (n_judges - wrong)
         for wrong in range((n_judges + 1) // 2, n_judges + 1)
     )
+
+
+def least_label_error(pair_disagreement: float, n_judges: int) -> float:
+    """How often the people's label of an item is wrong at least, whatever the consensus.
+
+    Parameters
+    ----------
+    pair_disagreement : float
+        d, the probability that two people differ, in [0, 1]; its lower limit to be careful.
+    n_judges : int
+        People behind a label, >= 2; 3 for two and a third where they differ.
+
+    Returns
+    -------
+    float
+        d / 2 for two people: of two that differ one is wrong, and nothing tells which. For more
+        that of a majority, ``consensus_error``, which is an estimate.
+    """
+    return (
+        pair_disagreement / 2.0 if n_judges <= 2 else consensus_error(pair_disagreement, n_judges)
+    )
+
+
+def enough_judges(pair_disagreement: float, target_error: float, n_judges: int) -> int | None:
+    """The least odd number of people beyond ``n_judges`` whose majority reaches a target.
+
+    None where no more than ``MOST_JUDGES`` do.
+    """
+    more = range(n_judges + 1 + n_judges % 2, MOST_JUDGES + 1, 2)
+    return next((n for n in more if least_label_error(pair_disagreement, n) <= target_error), None)
