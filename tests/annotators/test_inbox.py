@@ -1,5 +1,6 @@
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -120,3 +121,14 @@ def test_a_file_that_is_something_else_is_left_alone(tmp_path: Path) -> None:
     db.close()
     with pytest.raises(AnnotatorError, match="found 99: upgrade mcal"):
         Inbox(newer)
+
+
+def test_an_inbox_from_before_people_had_names_goes_on(tmp_path: Path) -> None:
+    Inbox(tmp_path / "inbox")
+    with closing(sqlite3.connect(tmp_path / "inbox")) as db:
+        db.execute("DROP TABLE people")
+        db.execute("PRAGMA user_version = 1")
+    for _ in range(2):
+        with Inbox(tmp_path / "inbox").reading() as db:
+            assert db.execute("SELECT COUNT(*) FROM people").fetchone() == (0,)
+            assert db.execute("PRAGMA user_version").fetchone() == (2,)

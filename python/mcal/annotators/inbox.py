@@ -24,7 +24,16 @@ from mcal.types import NO_LABEL, Batch, Judgements, Purpose
 __all__ = ["Inbox", "Order"]
 
 _BUSY_S = 30.0
-_SCHEMA = 1
+_SCHEMA = 2
+_PEOPLE = """
+    CREATE TABLE people (
+        browser TEXT PRIMARY KEY,
+        person TEXT NOT NULL,
+        name TEXT NOT NULL
+    ) WITHOUT ROWID;
+    CREATE INDEX people_by_person ON people (person);
+    CREATE INDEX people_by_name ON people (name);
+"""
 _TABLES = """
     CREATE TABLE orders (
         id INTEGER PRIMARY KEY,
@@ -128,13 +137,14 @@ class Inbox:
             path.parent.mkdir(parents=True, exist_ok=True)
             with self.writing() as db:
                 (version,) = db.execute("PRAGMA user_version").fetchone()
-                if version == 0:
-                    for statement in _statements(_TABLES):
-                        db.execute(statement)
+                missing = {0: _TABLES + _PEOPLE, 1: _PEOPLE}.get(version, "")
+                for statement in _statements(missing):
+                    db.execute(statement)
+                if missing:
                     db.execute(f"PRAGMA user_version = {_SCHEMA}")
         except OSError as error:
             raise AnnotatorError(f"{path}: cannot be made: {error}") from error
-        if version not in (0, _SCHEMA):
+        if version not in (0, 1, _SCHEMA):
             raise AnnotatorError(
                 f"{path}: expected version {_SCHEMA}, found {version}: upgrade mcal"
             )

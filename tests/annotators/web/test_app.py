@@ -114,8 +114,9 @@ def test_two_browsers_are_two_people_until_they_give_one_name(app: ASGIApp) -> N
     for client in (ann, bob):
         assert client.post("/api/name", json={"name": " Zoë  M. "}).json()["name"] == "Zoë M."
         assert client.get("/api/campaign").json()["name"] == "Zoë M."
-    assert ann.post("/api/take", json={"n": 1}).json()["items"][0]["index"] == 4
-    assert bob.post("/api/take", json={"n": 1}).json()["items"][0]["index"] == 4
+    for client in (ann, bob):
+        items = client.post("/api/take", json={"n": 3}).json()["items"]
+        assert [item["index"] for item in items] == [0, 1, 2]  # what was bob's is free again
 
 
 @pytest.mark.parametrize("name", ["", "  ", "~ann", "a" * 41, "a\nb\x00", None, 7])
@@ -157,6 +158,42 @@ def test_a_page_left_open_labels_nothing_in_another_campaign(
     assert not inbox.collect("b/../1").indices.size
     headers = {"MCal-Campaign": MARK}
     assert client.post("/api/say", json=said, headers=headers).json() == {"taken": True}
+
+
+def test_a_name_makes_nobody_a_second_person(tmp_path: Path) -> None:
+    """Two judgements of an item are those of two people, whatever one of them is called."""
+    inbox = Inbox(tmp_path / "two")
+    inbox.order(Batch("b", Purpose.TEST, 0, np.arange(2), ("a", "b"), ("x", "y"), 2))
+    plenty = Buckets(1e6, 1e6)
+    app = app_of(inbox, known=plenty, strangers=plenty)
+    ann, bob = (entered(TestClient(app, base_url=HERE)) for _ in range(2))
+
+    def offered(client: TestClient) -> list[int]:
+        items = client.post("/api/take", json={"n": 2}).json()["items"]
+        return [item["index"] for item in items]
+
+    def say(client: TestClient, index: int) -> bool:
+        said = {"order": 1, "index": index, "label": 0}
+        return bool(client.post("/api/say", json=said).json()["taken"])
+
+    assert say(ann, 0)
+    for name in ("Zoë", "Ann"):
+        answer = ann.post("/api/name", json={"name": name}).json()
+        assert answer == {"name": name, "n_said": 1}
+        assert entered(ann).get("/api/campaign").json()["name"] == name
+        assert offered(ann) == [1]
+    assert say(ann, 1)
+    assert bob.post("/api/name", json={"name": "Zoë"}).json()["n_said"] == 0  # free again
+    assert offered(bob) == [0, 1]
+    assert say(bob, 0)
+    answer = bob.post("/api/name", json={"name": "Ann"})
+    assert (answer.status_code, answer.json()["problem"][:24]) == (400, "name: Ann is somebody wh")
+    again = entered(TestClient(app, base_url=HERE))
+    assert again.post("/api/name", json={"name": "Ann"}).json()["n_said"] == 2
+    assert offered(again) == []
+    assert say(bob, 1)
+    people = inbox.collect("b").people
+    assert people[0] == people[2] != people[1] == people[3]
 
 
 # -- strangers -----------------------------------------------------------------------------------

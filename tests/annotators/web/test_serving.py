@@ -4,6 +4,7 @@ import stat
 import subprocess
 import sys
 import threading
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import httpx
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 
 from mcal.annotators.inbox import Inbox
-from mcal.annotators.web import serving
+from mcal.annotators.web import prompt, serving
 from mcal.annotators.web.app import Page, build_app
 from mcal.annotators.web.desk import Desk
 from mcal.annotators.web.status import Status
@@ -118,6 +119,39 @@ def test_a_real_server_logs_no_secret_and_stops_when_told(
         assert not thread.is_alive()
     told = capfd.readouterr()
     assert secret.reveal() not in told.out + told.err
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n"])
+@pytest.mark.parametrize(("n_silent", "patience_s"), [(30, 60.0), (5, 0.2)])
+def test_silent_connections_stop_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sent: bytes, n_silent: int, patience_s: float
+) -> None:
+    """More than there are places give way at once, fewer after a while."""
+    monkeypatch.setattr(serving, "_MOST_CONNECTIONS", 20)
+    monkeypatch.setattr(prompt, "_PATIENCE_S", patience_s)
+    secret = serving.kept_secret(tmp_path / "secret")
+    inbox = Inbox(tmp_path / "inbox")
+    page = Page(Desk(inbox), "t", ("cat", "dog"), lambda index: None, lambda: Status("people"))
+    with serving.bind("127.0.0.1", 0) as place, ExitStack() as held:
+        server = serving.server_of(build_app(page, secret))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [place]})
+        thread.start()
+        silent = [
+            held.enter_context(socket.create_connection(place.getsockname(), 20.0))
+            for _ in range(n_silent)
+        ]
+        for one in silent:
+            with suppress(OSError):  # has made room already
+                one.sendall(sent)
+        try:
+            with httpx.Client() as client:
+                assert client.get(serving.url(place, secret), timeout=20.0).status_code == 200
+            with suppress(ConnectionResetError):
+                assert silent[0].recv(1) == b""
+        finally:
+            server.should_exit = True
+            thread.join(20.0)
+        assert not thread.is_alive()
 
 
 @pytest.mark.parametrize(("package", "module"), [("starlette", "app"), ("uvicorn", "serving")])

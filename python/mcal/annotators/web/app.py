@@ -24,7 +24,7 @@ try:
 except ImportError as error:
     raise MissingExtraError("starlette", "web") from error
 
-from .guard import Buckets, Guard, keep_person, mark_of, person_of
+from .guard import Buckets, Guard, browser_of, mark_of
 
 __all__ = ["Page", "build_app"]
 
@@ -34,7 +34,7 @@ _LONGEST_NAME = 40
 _LARGEST_INTEGER = 2**63 - 1
 _MARK_HEADER = "MCal-Campaign"
 
-_Answer = Callable[[Mapping[str, Any], str], dict[str, Any] | Response]
+_Answer = Callable[[Mapping[str, Any], str], dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -103,48 +103,50 @@ class _Routes:
         self._page, self._desk, self.mark = page, page.desk, mark
 
     def campaign(self, request: Request) -> Response:
-        person = _person(request)
+        person = self._desk.person(_browser(request))
         return _json(
             {
                 "mark": self.mark,
                 "title": self._page.title,
                 "classes": list(self._page.classes),
-                "name": "" if person.startswith("~") else person,
+                "name": self._desk.called(person),
                 "n_said": self._desk.n_said(person),
                 **self._news(),
             }
         )
 
-    def take(self, body: Mapping[str, Any], person: str) -> dict[str, Any]:
+    def take(self, body: Mapping[str, Any], browser: str) -> dict[str, Any]:
+        person = self._desk.person(browser)
         n = min(_whole_number(body, "n", 1), _MOST_TAKEN)
         items = self._desk.take(person, n)
         return {"items": [asdict(item) for item in items], **self._news()}
 
-    def say(self, body: Mapping[str, Any], person: str) -> dict[str, Any]:
+    def say(self, body: Mapping[str, Any], browser: str) -> dict[str, Any]:
+        person = self._desk.person(browser)
         order, index = _whole_number(body, "order"), _whole_number(body, "index")
         return {"taken": self._desk.say(order, index, _whole_number(body, "label", -1), person)}
 
-    def skip(self, body: Mapping[str, Any], person: str) -> dict[str, Any]:
+    def skip(self, body: Mapping[str, Any], browser: str) -> dict[str, Any]:
+        person = self._desk.person(browser)
         self._desk.skip(_whole_number(body, "order"), _whole_number(body, "index"), person)
         return {}
 
-    def undo(self, body: Mapping[str, Any], person: str) -> dict[str, Any]:
+    def undo(self, body: Mapping[str, Any], browser: str) -> dict[str, Any]:
+        person = self._desk.person(browser)
         found = self._desk.take_back(person)
         if found is None:
             return {"item": None, "said_any": self._desk.n_said(person) > 0}
         return {"item": asdict(found[0]), "label": found[1]}
 
-    def name(self, body: Mapping[str, Any], person: str) -> Response:
-        """Be the same person in every browser that gives this name."""
+    def name(self, body: Mapping[str, Any], browser: str) -> dict[str, Any]:
+        """Be called so; the same person in every browser that gives this name at first."""
         name = body.get("name")
         if not isinstance(name, str):
             raise ValueError("name: expected text")
         name = " ".join(name.split())
         if not 0 < len(name) <= _LONGEST_NAME or not name.isprintable() or name.startswith("~"):
             raise ValueError(f"name: expected 1 to {_LONGEST_NAME} letters")
-        response = _json({"name": name, "n_said": self._desk.n_said(name)})
-        keep_person(response, name)
-        return response
+        return {"name": name, "n_said": self._desk.n_said(self._desk.name(browser, name))}
 
     def picture(self, request: Request) -> Response:
         order, index = request.path_params["order"], request.path_params["index"]
@@ -175,10 +177,10 @@ class _Routes:
         }
 
 
-def _person(request: Request) -> str:
-    person = person_of(request)
-    assert person is not None  # the guard lets nobody else through
-    return person
+def _browser(request: Request) -> str:
+    browser = browser_of(request)
+    assert browser is not None  # the guard lets nobody else through
+    return browser
 
 
 def _posted(answer: _Answer, mark: str) -> Callable[[Request], Any]:
@@ -195,10 +197,10 @@ def _posted(answer: _Answer, mark: str) -> Callable[[Request], Any]:
             body = json.loads(await request.body())
             if not isinstance(body, dict):
                 raise ValueError("expected an object")
-            found = await run_in_threadpool(answer, body, _person(request))
+            found = await run_in_threadpool(answer, body, _browser(request))
         except (ValueError, RecursionError) as error:
             return _json({"problem": str(error)}, 400)
-        return found if isinstance(found, Response) else _json(found)
+        return _json(found)
 
     return route
 

@@ -107,6 +107,43 @@ class Desk:
             self._lease(db, person, found, now_s)
         return found
 
+    def person(self, browser: str) -> str:
+        """Who sits at a browser: who it was first, for good, unless ``name`` says who else."""
+        with self._inbox.reading() as db:
+            return _person(db, browser)
+
+    def called(self, person: str) -> str:
+        """The name that ``person`` gave; empty without one."""
+        with self._inbox.reading() as db:
+            row = db.execute("SELECT name FROM people WHERE person = ?", (person,)).fetchone()
+        return "" if row is None else str(row[0])
+
+    def name(self, browser: str, name: str) -> str:
+        """Call who sits at ``browser`` so, and return who that is.
+
+        A name changes nobody: what a person said, and what is said from now on, has the same
+        person. A browser where nothing was said yet becomes the person who has the name already;
+        ``ValueError`` where something was said, for that would have been somebody else's.
+        """
+        with self._inbox.writing() as db:
+            person = _person(db, browser)
+            row = db.execute("SELECT person FROM people WHERE name = ?", (name,)).fetchone()
+            if row is not None and row[0] != person:
+                said = "SELECT 1 FROM judgements WHERE person = ? LIMIT 1"
+                if db.execute(said, (person,)).fetchone():
+                    raise ValueError(
+                        f"name: {name} is somebody who labelled in another browser; "
+                        "give the same name before the first label, or another name"
+                    )
+                db.execute("DELETE FROM leases WHERE person = ?", (person,))
+                person = str(row[0])
+            db.execute(
+                "INSERT OR REPLACE INTO people (browser, person, name) VALUES (?, ?, ?)",
+                (browser, person, name),
+            )
+            db.execute("UPDATE people SET name = ? WHERE person = ?", (name, person))
+        return person
+
     def say(self, order: int, index: int, label: int, person: str) -> bool:
         """Write down a judgement; True as well when just this was said before.
 
@@ -218,6 +255,11 @@ class Desk:
             "INSERT OR REPLACE INTO leases VALUES (?, ?, ?, ?)",
             [(item.order, item.index, person, now_s + self._lease_s) for item in items],
         )
+
+
+def _person(db: sqlite3.Connection, browser: str) -> str:
+    row = db.execute("SELECT person FROM people WHERE browser = ?", (browser,)).fetchone()
+    return browser if row is None else str(row[0])
 
 
 def _places(db: sqlite3.Connection, person: str) -> Iterator[tuple[str, dict[str, int]]]:

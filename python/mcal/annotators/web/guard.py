@@ -27,9 +27,9 @@ try:
 except ImportError as error:
     raise MissingExtraError("starlette", "web") from error
 
-__all__ = ["Buckets", "Guard", "keep_person", "mark_of", "person_of"]
+__all__ = ["Buckets", "Guard", "browser_of", "mark_of"]
 
-_PERSON_COOKIE = "mcal-person"
+_BROWSER_COOKIE = "mcal-person"
 _KEPT_S = 90 * 24 * 3600
 _LARGEST_BODY_BYTES = 4096
 _HEADERS = {
@@ -42,7 +42,7 @@ _HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-_PERSON = re.compile(r"[^\x00-\x1f\x7f]{1,64}")
+_BROWSER = re.compile(r"[^\x00-\x1f\x7f]{1,64}")
 
 
 class Buckets:
@@ -150,7 +150,7 @@ class Guard:
             return self._enter(request)
         is_known = (
             self._is_secret(request.cookies.get(self._cookie, ""))
-            and person_of(request) is not None
+            and browser_of(request) is not None
             and "key" not in request.query_params
         )
         is_ours = is_known and not _is_foreign(request)
@@ -177,7 +177,7 @@ class Guard:
         response.set_cookie(
             self._cookie, self._secret.reveal(), max_age=_KEPT_S, httponly=True, samesite="strict"
         )
-        keep_person(response, person_of(request) or f"~{secrets.token_urlsafe(9)}")
+        _keep_browser(response, browser_of(request) or f"~{secrets.token_urlsafe(9)}")
         return response
 
     def _is_secret(self, given: str) -> bool:
@@ -205,16 +205,16 @@ def mark_of(secret: Secret) -> str:
     return hashlib.sha256(secret.reveal().encode()).hexdigest()[:12]
 
 
-def person_of(request: Request) -> str | None:
-    """Who asks, as the cookie says; None without one."""
-    person = unquote(request.cookies.get(_PERSON_COOKIE, ""))
-    return person if _PERSON.fullmatch(person) else None
+def browser_of(request: Request) -> str | None:
+    """Which browser asks, as the cookie says; None without one."""
+    browser = unquote(request.cookies.get(_BROWSER_COOKIE, ""))
+    return browser if _BROWSER.fullmatch(browser) else None
 
 
-def keep_person(response: Response, person: str) -> None:
-    """Let the browser say from now on that it is ``person``."""
+def _keep_browser(response: Response, browser: str) -> None:
+    """Let the browser say from now on which it is; never changed, for people are told by it."""
     response.set_cookie(
-        _PERSON_COOKIE, quote(person, safe="~"), max_age=_KEPT_S, httponly=True, samesite="strict"
+        _BROWSER_COOKIE, quote(browser, safe="~"), max_age=_KEPT_S, httponly=True, samesite="strict"
     )
 
 

@@ -21,6 +21,8 @@ try:
 except ImportError as error:
     raise MissingExtraError("uvicorn", "web") from error
 
+from .prompt import PromptProtocol
+
 __all__ = [
     "DEFAULT_PORT",
     "bind",
@@ -145,6 +147,7 @@ def server_of(app: ASGIApp) -> uvicorn.Server:
     return uvicorn.Server(
         uvicorn.Config(
             app,
+            http=PromptProtocol,
             access_log=False,
             log_level="warning",
             server_header=False,
