@@ -7,7 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mcal.annotators import function
 from mcal.annotators.function import FunctionAnnotator, Item, import_function
+from mcal.annotators.inbox import Inbox
 from mcal.annotators.retry import Transient
 from mcal.errors import AnnotatorError
 from mcal.testing import AnnotatorContract
@@ -56,7 +58,7 @@ class TestCoroutine(TestFunction):
         ("Snowy  OWL", 2),
         (0, 0),
         (np.int64(2), 2),
-        (None, NO_LABEL),
+        ("none of these", NO_LABEL),
         (-1, NO_LABEL),
         ("none", -1),
     ],
@@ -72,7 +74,8 @@ def test_a_name_a_number_or_nothing(tmp_path: Path, said: object, label: int) ->
     [
         ("doc", r"'doc' is no class \(did you mean 'dog'\?\)"),
         (3, "expected -1 <= answer < 3, found 3"),
-        (1.0, "expected a class name, a class number or None, found 1.0"),
+        (1.0, "expected a class name or a class number, found 1.0"),
+        (None, "found None, which a function without 'return' gives"),
         (True, "found True"),
     ],
 )
@@ -185,6 +188,107 @@ def test_a_call_that_hangs_is_given_up(tmp_path: Path, kind: str) -> None:
     release.set()
     assert sorted(answers.indices.tolist()) == [0, 2]
     assert "no answer within 0.2 s" in answers.problems[0]
+
+
+def test_an_answer_that_cannot_be_written_is_kept_and_not_paid_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    called: list[int] = []
+
+    def label(item: Item) -> int:
+        called.append(item.index)
+        return 1
+
+    annotator = FunctionAnnotator(label, tmp_path / "i", concurrency=1)
+    given = batch(3)
+    annotator.submit(given)
+
+    def full(*args: object) -> bool:
+        raise AnnotatorError("disk full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Inbox, "say", full)
+        assert annotator.collect(given, "b").indices.size == 0
+        assert called == [0]  # no more is bought that cannot be written
+        with pytest.raises(AnnotatorError, match="disk full"):
+            annotator.collect(given, "b")
+    assert whole(annotator, given).complete
+    assert called == [0, 1, 2]
+
+
+def test_a_plain_function_that_outlasts_its_time_keeps_its_place_and_is_not_called_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(function, "BACK_OFF_S", 0.0)
+    release, lock = threading.Event(), threading.Lock()
+    called: list[int] = []
+    n_now, most = [0], [0]
+
+    def label(item: Item) -> int:
+        with lock:
+            called.append(item.index)
+            n_now[0] += 1
+            most[0] = max(most[0], n_now[0])
+        if item.index == 0:
+            release.wait(30)
+        time.sleep(0.01)
+        with lock:
+            n_now[0] -= 1
+        return 2
+
+    annotator = FunctionAnnotator(label, tmp_path / "i", concurrency=2, timeout_s=0.2, attempts=3)
+    given = batch(20)
+    answers = whole(annotator, given)
+    assert answers.indices.size == 19
+    assert "no answer within 0.2 s" in answers.problems[0]
+    annotator.collect(given, "b")
+    assert called.count(0) == 1
+    assert most[0] <= 2
+    release.set()
+    answers = whole(annotator, given)  # what it said at last was paid for
+    assert answers.complete
+    assert not answers.problems
+    assert called.count(0) == 1
+
+
+def test_calls_that_never_end_stop_it(tmp_path: Path) -> None:
+    release = threading.Event()
+    annotator = FunctionAnnotator(
+        lambda item: release.wait(30), tmp_path / "i", concurrency=2, timeout_s=0.1
+    )
+    with pytest.raises(AnnotatorError, match="all 2 calls at once have taken more than twice"):
+        whole(annotator, batch(20))
+    release.set()
+
+
+@pytest.mark.parametrize("n", [3, 40])
+def test_what_failed_is_called_again_after_a_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n: int
+) -> None:
+    monkeypatch.setattr(function, "BACK_OFF_S", 0.5)
+    is_mended = [False]
+    called: list[int] = []
+
+    def label(item: Item) -> int:
+        called.append(item.index)
+        if is_mended[0]:
+            return 1
+        raise KeyError("no such model")
+
+    annotator, given = FunctionAnnotator(label, tmp_path / "i", concurrency=1), batch(n)
+    annotator.submit(given)
+    for _ in range(2):
+        if n > 10:
+            with pytest.raises(AnnotatorError, match="failed for 10 items in a row"):
+                annotator.collect(given, "b")
+        else:
+            assert len(annotator.collect(given, "b").problems) == n
+    assert len(called) == min(n, 10)  # not at once
+    is_mended[0] = True
+    time.sleep(0.6)
+    answers = whole(annotator, given)
+    assert answers.complete
+    assert not answers.problems
 
 
 def test_calls_keep_to_the_rate_and_to_so_many_at_once(tmp_path: Path) -> None:

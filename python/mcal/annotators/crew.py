@@ -11,7 +11,7 @@ from collections.abc import Callable, Coroutine, Iterable
 from concurrent.futures import Future
 from typing import Any, Generic, TypeVar
 
-__all__ = ["Crew", "Pace", "call_within"]
+__all__ = ["Crew", "Outlasted", "Pace", "call_within"]
 
 T = TypeVar("T")
 
@@ -34,7 +34,7 @@ class Crew(Generic[T]):
     """
 
     def __init__(self, do: Callable[[T], None], n_threads: int) -> None:
-        self._do, self._n_threads = do, n_threads
+        self._do, self.n_threads = do, n_threads
         self._jobs: deque[T] = deque()
         self._changed = threading.Condition()
         self._until = 0.0
@@ -45,16 +45,18 @@ class Crew(Generic[T]):
         with self._changed:
             self._jobs.extend(jobs)
 
-    def drop(self) -> None:
-        """Forget the jobs that have not begun."""
+    def drop(self) -> list[T]:
+        """Forget the jobs that have not begun, and return them."""
         with self._changed:
+            dropped = list(self._jobs)
             self._jobs.clear()
+            return dropped
 
     def wait(self, wait_s: float) -> None:
         """Let the crew work for so long, or until all is done."""
         with self._changed:
             self._until = time.monotonic() + wait_s + LEASE_S
-            wanted = min(self._n_threads, self._n_busy + len(self._jobs))
+            wanted = min(self.n_threads, self._n_busy + len(self._jobs))
             for _ in range(wanted - self._n_alive):
                 threading.Thread(target=self._work, name="mcal call", daemon=True).start()
                 self._n_alive += 1
@@ -94,12 +96,20 @@ class Pace:
             time.sleep(at - now)
 
 
+class Outlasted(TimeoutError):
+    """A plain function is still running after its time; ``future`` has what comes of it."""
+
+    def __init__(self, words: str, future: Future[Any]) -> None:
+        super().__init__(words)
+        self.future = future
+
+
 def call_within(function: Callable[[Any], Any], argument: Any, timeout_s: float) -> Any:
     """``function(argument)``, or ``TimeoutError``.
 
     A coroutine function runs in one event loop that all calls of the process share, and is
-    cancelled in time. Any other runs in a thread of its own, which nothing can stop: one that hangs
-    is left behind.
+    cancelled in time. Any other runs in a thread of its own, which nothing can stop: for that
+    ``Outlasted`` is raised, by which the caller may wait for it.
     """
     call = getattr(function, "func", function)  # a partial is what it holds
     is_async = inspect.iscoroutinefunction(call) or inspect.iscoroutinefunction(
@@ -119,8 +129,11 @@ def call_within(function: Callable[[Any], Any], argument: Any, timeout_s: float)
     except TimeoutError:
         if future.done():  # the function's own
             raise
-        future.cancel()
-        raise TimeoutError(f"no answer within {timeout_s:g} s") from None
+        words = f"no answer within {timeout_s:g} s"
+        if is_async:
+            future.cancel()
+            raise TimeoutError(words) from None
+        raise Outlasted(words, future) from None
 
 
 def _fill(future: Future[Any], function: Callable[[Any], Any], argument: Any) -> None:
@@ -129,8 +142,6 @@ def _fill(future: Future[Any], function: Callable[[Any], Any], argument: Any) ->
         answer = function(argument)
     except BaseException as error:
         raised = error
-    if not future.set_running_or_notify_cancel():
-        return  # nobody waits any longer
     if raised is None:
         future.set_result(answer)
     else:
