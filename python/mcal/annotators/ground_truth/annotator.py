@@ -163,8 +163,9 @@ class GroundTruthAnnotator:
         """The items as a job gets them; those that cannot be shown are left out."""
         indices = batch.indices.tolist()
         if self._settings.images == "upload":
+            begun: dict[str, int] = {}  # equal pictures are one file, which one thread uploads
             with ThreadPoolExecutor(_UPLOADS) as pool:
-                sources = list(pool.map(self._upload, indices))
+                sources = list(pool.map(lambda index: self._upload(index, begun), indices))
         else:
             sources = [source_ref(self._settings.images, item) for item in batch.item_names]
         lines = [
@@ -179,12 +180,13 @@ class GroundTruthAnnotator:
             )
         return lines
 
-    def _upload(self, index: int) -> str | None:
+    def _upload(self, index: int, begun: dict[str, int]) -> str | None:
         picture = self._picture(index)
         if picture is None:
             return None
         name = item_file(picture.data, picture.media_type)
-        self._aws.put_once(name, picture.data, picture.media_type)
+        if begun.setdefault(name, index) == index:
+            self._aws.put_once(name, picture.data, picture.media_type)
         return self._aws.uri(name)
 
     def _order(self, batch: Batch, name: str, lines: Sequence[ManifestLine]) -> None:
