@@ -8,6 +8,8 @@ from io import BytesIO
 from pathlib import Path
 
 import numpy as np
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mcal.annotators.secrets import Secret
 from mcal.annotators.web import WebAnnotator, serving
@@ -66,6 +68,25 @@ def picture(index: int) -> Picture:
     return Picture(file.getvalue(), "image/png")
 
 
+def noted(app: ASGIApp, file: Path) -> ASGIApp:
+    """The same, with a line for each answer: status, whether our cookie came, site, method."""
+
+    async def noting(scope: Scope, receive: Receive, send: Send) -> None:
+        headers = Headers(scope=scope)
+
+        async def send_noted(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                words = (message["status"], "mcal-" in headers.get("cookie", ""))
+                with file.open("a") as lines:
+                    site = headers.get("sec-fetch-site", "none")
+                    print(*words, site, scope["method"], file=lines)
+            await send(message)
+
+        await app(scope, receive, send_noted)
+
+    return noting
+
+
 def main(folder: str, port: str, kind: str) -> None:
     annotator = WebAnnotator(Path(folder))
     if kind not in STATUSES:
@@ -75,7 +96,8 @@ def main(folder: str, port: str, kind: str) -> None:
     page = Page(Desk(annotator.inbox), "garden trees", classes_of(kind), shown, lambda: status)
     with serving.bind("127.0.0.1", int(port)) as place:
         print(serving.url(place, Secret(SECRET)), flush=True)
-        serving.server_of(build_app(page, Secret(SECRET))).run(sockets=[place])
+        app = noted(build_app(page, Secret(SECRET)), Path(folder) / "asked")
+        serving.server_of(app).run(sockets=[place])
 
 
 if __name__ == "__main__":

@@ -10,7 +10,9 @@ import socket
 import statistics
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -215,6 +217,33 @@ def test_a_killed_server_loses_nothing(chromium: Any, serve: Callable[[str], Ser
     ann.close()
 
 
+def test_an_answer_that_is_refused_brings_its_item_back(
+    chromium: Any, serve: Callable[[str], Server]
+) -> None:
+    server = serve("digits")
+    ann = Person(chromium, server)
+    refused = []
+
+    def refuse_once(route: Any) -> None:
+        if refused:
+            route.continue_()
+        else:
+            refused.append(route.request.post_data_json["index"])
+            route.fulfill(status=400, json={"problem": "label: expected a class"})
+
+    ann.page.route("**/api/say", refuse_once)
+    first = ann.label(1)
+    ann.page.wait_for_selector("#toast:has-text('Not taken: label: expected')")
+    ann.settle()
+    assert ann.page.text_content("#you").startswith("0 ")
+    labelled = ann.label(20)
+    ann.settle()
+    assert first == [f"1:{index}" for index in refused]
+    assert set(first) < set(labelled)
+    assert {f"1:{index}" for index, _ in server.said()} == set(labelled)
+    ann.close()
+
+
 def test_too_late_is_told(chromium: Any, serve: Callable[[str], Server]) -> None:
     server = serve("digits")
     ann = Person(chromium, server)
@@ -257,15 +286,43 @@ def test_hostile_names_are_text(chromium: Any, serve: Callable[[str], Server]) -
     ann.close()
 
 
-def test_a_foreign_page_gets_nothing(chromium: Any, serve: Callable[[str], Server]) -> None:
-    """In the browser that holds the cookie: 127.0.0.1 is ours, localhost another site."""
+@pytest.fixture
+def elsewhere() -> Iterator[int]:
+    """The port of a server of pages that are not ours."""
+
+    class Foreign(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.end_headers()
+            self.wfile.write(b"<title>foreign</title>")
+
+        def log_message(self, *words: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Foreign) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server.server_address[1]
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize(("host", "has_cookie"), [("localhost", False), ("127.0.0.1", True)])
+def test_a_foreign_page_gets_nothing(
+    chromium: Any, serve: Callable[[str], Server], elsewhere: int, host: str, has_cookie: bool
+) -> None:
+    """In the browser that holds the cookie. Another host is another site, and gets no cookie;
+    another port is the same site, so that the cookie travels and we must refuse ourselves.
+    """
     server = serve("digits")
     ann = Person(chromium, server)
+    mark = ann.page.evaluate("state.mark")
     foreign = ann.page.context.new_page()
     home = server.address.partition("/?")[0]
-    foreign.goto(f"http://localhost:{server.port}/")  # 401 there: no cookie
+    foreign.goto(f"http://{host}:{elsewhere}/")
     found = foreign.evaluate(
-        """async (home) => {
+        """async ([home, mark]) => {
           const tried = [
             fetch(home + "/api/campaign", {credentials: "include"}),
             fetch(home + "/api/say", {method: "POST", credentials: "include",
@@ -277,14 +334,20 @@ def test_a_foreign_page_gets_nothing(chromium: Any, serve: Callable[[str], Serve
               const image = new Image();
               image.onload = yes;
               image.onerror = no;
-              image.src = home + "/picture/1/0";
+              image.src = home + `/picture/${mark}/1/0`;
             }),
           ];
           return (await Promise.allSettled(tried)).map((each) => each.status);
         }""",
-        home,
+        [home, mark],
     )
     assert found == ["rejected"] * 4
+    status = 403 if has_cookie else 401
+    lines = (tuple(line.split()) for line in (server.folder / "asked").read_text().splitlines())
+    answered = {line for line in lines if line[2] in ("same-site", "cross-site")}
+    assert {line[0] for line in answered if line[3] != "OPTIONS"} == {str(status)}
+    assert {line[1] for line in answered if line[3] != "OPTIONS"} == {str(has_cookie)}
+    assert {line[3] for line in answered} >= {"GET", "POST"}
     assert server.said() == []
     ann.close()
 

@@ -150,7 +150,6 @@ function say(label) {
       giveBack(item);
     }
     state.pending.splice(state.pending.indexOf(item), 1);
-    if (!state.current) next();
   });
   if (state.queue.length < LOW) askForWork();
 }
@@ -161,6 +160,8 @@ function giveBack(item) {
   countOne(item.order, -1);
   state.answered.delete(keyOf(item));
   state.queue.push(item);
+  if (state.current) show();
+  else next();
 }
 
 function skip() {
