@@ -125,10 +125,7 @@ async function askForWork() {
 /* ---- answers ---------------------------------------------------------------------------- */
 
 function say(label) {
-  if (state.undoing) {   // meant for the item that comes back
-    state.undoing.then(() => say(label));
-    return;
-  }
+  if (state.undoing) return;   // what is on the screen is about to change
   const item = state.current;
   if (!item || !item.isShown) return;
   state.answered.add(keyOf(item));
