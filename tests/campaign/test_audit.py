@@ -261,11 +261,13 @@ def test_a_class_without_machine_labels_is_not_recorded() -> None:
 
 
 def test_a_weighted_audit_is_recorded_and_certified_after_a_kill(tmp_path: Path) -> None:
-    world = make_blobs(20_000, 1.5)
-    with create(tmp_path / "whole", world, WEIGHTED) as campaign:
+    # Of the seeds 0 to 59 two draws break the promise, as one in twenty may: 0 and 47. How often
+    # draws do is held against the promise in tests/certificate/test_weighted.py.
+    world, weighted = make_blobs(20_000, 1.5), WEIGHTED.model_copy(update={"seed": 1})
+    with create(tmp_path / "whole", world, weighted) as campaign:
         whole = campaign.run()
     slow = SlowAnnotator(world.truth, per_visit=10_000)
-    with create(tmp_path / "cut", world, WEIGHTED, annotator=slow) as campaign:
+    with create(tmp_path / "cut", world, weighted, annotator=slow) as campaign:
         while not any(b.purpose is Purpose.AUDIT for b in campaign._store.batches()):
             campaign.step()
     with Campaign.open(
