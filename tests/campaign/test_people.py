@@ -317,6 +317,5 @@ def test_the_estimated_error_is_that_of_people_who_agree_in_their_mistakes(n_jud
     is_wrong = np.where(2 * n_wrong == n_judges, wrong[:, 0], 2 * n_wrong > n_judges)
     assert consensus_error(2 * p * (1 - p), n_judges) == pytest.approx(is_wrong.mean(), abs=0.004)
     assert consensus_error(0.3, n_judges) <= consensus_error(0.3, 2) == 0.3
-    assert consensus_error(0.3, n_judges, by_majority=False) == 0.3
     assert consensus_error(0.7, n_judges) == 0.7
     assert consensus_error(0.0, n_judges) == 0.0

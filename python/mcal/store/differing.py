@@ -52,7 +52,7 @@ def expected_settings(store: Hearings | None, settings: Settings) -> Settings:
     return settings.model_copy(update={"prices": prices})
 
 
-def consensus_error(pair_disagreement: float, n_judges: int, *, by_majority: bool = True) -> float:
+def consensus_error(pair_disagreement: float, n_judges: int) -> float:
     """How often the people's label of an item is wrong, estimated from how often two differ.
 
     Parameters
@@ -62,8 +62,6 @@ def consensus_error(pair_disagreement: float, n_judges: int, *, by_majority: boo
     n_judges : int
         People behind a label, >= 1; 3 for two and a third where they differ, whose labels are
         those of a majority of three.
-    by_majority : bool
-        False for any other rule, whose gain over a single person is not counted on.
 
     Returns
     -------
@@ -79,7 +77,7 @@ def consensus_error(pair_disagreement: float, n_judges: int, *, by_majority: boo
     no disagreement shows; and items of different difficulty, with which a majority gains less,
     though its error stays below d. An estimate, therefore, and no promise.
     """
-    if n_judges <= 2 or not by_majority or pair_disagreement >= 0.5:
+    if n_judges <= 2 or pair_disagreement >= 0.5:
         return pair_disagreement
     p = (1.0 - sqrt(1.0 - 2.0 * pair_disagreement)) / 2.0
     return sum(

@@ -113,9 +113,12 @@ class Guard:
             await send({"type": "websocket.close", "code": 1008})
             return
         answer = self._refusal(Request(scope))
+        is_refused = answer is not None and answer.status_code >= 400
 
         async def send_guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
+                if is_refused:  # a stranger's idle connection would take a place of people's
+                    message["headers"] = [*message["headers"], (b"connection", b"close")]
                 given = {name.lower() for name, _ in message["headers"]}
                 message["headers"] = [
                     *message["headers"],
