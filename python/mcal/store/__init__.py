@@ -10,6 +10,7 @@ from .differing import (
     least_label_error,
     measured_disagreement,
 )
+from .forecasts import RoundForecast, best_plan, forecasts, sunk_usd
 from .records import (
     ActionRecord,
     BatchRecord,
@@ -30,10 +31,8 @@ from .summary import (
     CampaignSummary,
     ClassInterval,
     ClassIntervals,
-    best_plan,
     has_ended,
     summarise,
-    sunk_usd,
 )
 from .terms import add_budget, settings_now
 
@@ -54,6 +53,7 @@ __all__ = [
     "MachineLabelling",
     "MachineLabels",
     "Ranking",
+    "RoundForecast",
     "RunRecord",
     "RunStatus",
     "Store",
@@ -62,6 +62,7 @@ __all__ = [
     "consensus_error",
     "enough_judges",
     "expected_settings",
+    "forecasts",
     "has_ended",
     "least_label_error",
     "measured_disagreement",

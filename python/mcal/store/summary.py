@@ -16,7 +16,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from math import inf
 from typing import Any
 
 import numpy as np
@@ -27,6 +26,7 @@ from mcal.settings import Settings
 from mcal.types import BatchStatus, Purpose
 
 from .differing import consensus_error, expected_settings, measured_disagreement
+from .forecasts import best_plan, predicted_usd, sunk_usd
 from .records import ActionRecord, BatchRecord, EstimateRecord
 from .store import Store
 from .terms import settings_now
@@ -38,7 +38,6 @@ __all__ = [
     "ClassIntervals",
     "has_ended",
     "summarise",
-    "sunk_usd",
 ]
 
 ESTIMATE_KIND = "point estimate, not certified"
@@ -166,7 +165,7 @@ def _summarise(store: Store) -> CampaignSummary:
     people_usd = expected.total_usd(campaign.n_pool - n_machine)
     if settings.consensus.third_on_disagreement:  # those of the labels that are in are known
         people_usd += spend["labels"] - expected.total_usd(n_human)
-    predicted, interval = _forecast(plan, sunk_usd(store, plan)) if plan else (None, None)
+    predicted, interval = predicted_usd(plan, sunk_usd(store, plan)) if plan else (None, None)
     if ended:
         others = (usd for kind, usd in spend.items() if kind != "labels")
         predicted = add_usd(people_usd, *others)
@@ -229,42 +228,9 @@ def _open_batch(batch: BatchRecord) -> dict[str, Any]:
     return {name: getattr(batch, name) for name in names}
 
 
-def best_plan(plans: list[EstimateRecord]) -> EstimateRecord | None:
-    """Of the plans of the latest round the cheapest: the one that the summary tells of."""
-    latest = [plan for plan in plans if plan.round == plans[-1].round]
-    return min(latest, key=_predicted, default=None)
-
-
-def _predicted(plan: EstimateRecord) -> float:
-    predicted = _number(plan.payload, "total_cost_usd")  # what is sunk is sunk for every candidate
-    return inf if predicted is None else predicted
-
-
 def has_ended(store: Store) -> bool:
     """Whether nothing but people's labels is still to be paid: the machine labels no more."""
     return bool(_endings(store)) or any(b.purpose is Purpose.REST for b in store.batches())
-
-
-def sunk_usd(store: Store, plan: EstimateRecord) -> float:
-    """What training and scoring have cost up to the round of a plan, every candidate's included."""
-    runs = [run for run in store.runs() if run.round <= plan.round]
-    return add_usd(*(run.cost_usd for run in runs), *(run.fixed_cost_usd for run in runs))
-
-
-def _forecast(
-    plan: EstimateRecord, sunk_usd: float
-) -> tuple[float | None, tuple[float, float] | None]:
-    """The predicted total of a plan and its 90 % interval."""
-    to_pay, then = (
-        _number(plan.payload, key) for key in ("total_cost_usd", "predicted_total_cost_usd")
-    )
-    if to_pay is None:
-        return None, None
-    ends = plan.payload.get("predicted_interval_90_usd")
-    if ends is None or then is None:
-        return to_pay + sunk_usd, None
-    low, high = (float(end) - (then - to_pay) + sunk_usd for end in ends)
-    return to_pay + sunk_usd, (low, high)
 
 
 def _estimated_error(store: Store, plan: EstimateRecord | None) -> float | None:
