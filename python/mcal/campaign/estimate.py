@@ -20,7 +20,7 @@ from ..planning import (
 )
 from ..profiles import Profile, upper_error
 from ..settings import Settings
-from ..types import FloatArray
+from ..types import FloatArray, IndexArray
 from .audit import n_test_of
 from .decide import smallest_batch, within_share
 from .depletion import PoolCurves
@@ -28,7 +28,7 @@ from .forecast import audit_labels, safety_labels, with_audit
 from .label_cost import label_cost
 from .outlook import Outlook, look_out
 
-__all__ = ["Estimates", "estimate_plan", "n_test_items"]
+__all__ = ["Estimates", "Searched", "estimate_plan", "n_test_items", "search"]
 
 N_FINE_THETAS = 100  # machine shares the search chooses from
 
@@ -100,8 +100,7 @@ def estimate_plan(
         errors of the latest profile. The plan's machine labels and totals are those expected of
         the audit at the end, when there is one.
     """
-    rules, prices = settings.plan, settings.prices
-    as_printed = settings.preset == "paper"
+    rules, as_printed = settings.plan, settings.preset == "paper"
     sizes = np.asarray(n_train, dtype=np.float64)
     fits = fit_curves(
         sizes,
@@ -119,35 +118,16 @@ def estimate_plan(
         n_new=steps,
     )
     now = int(n_train[-1])
-    knots = curve_knots(now, n_pool - n_withheld)
-    by_doubt = settings.selection in BY_DOUBT and not as_printed
-    ahead = PoolCurves(fits, now, n_pool - n_withheld, by_doubt)
-    error = bound = ahead.predict(knots)
-    thetas, n_effective = fits.thetas, profiles[-1].n_effective
-    if not as_printed:
-        fine, error = refine_thetas(thetas, error, N_FINE_THETAS)
-        n_effective = np.interp(fine, thetas, n_effective)
-        thetas = fine
-        bound = upper_error(error, n_effective[:, None], rules.safety)
-        # The error rises with theta, so a bound at a larger theta holds at a smaller one too.
-        bound = np.minimum.accumulate(bound[::-1], axis=0)[::-1]
-    plan = search_plan(
-        knots,
-        bound,
-        thetas,
+    found = search(
+        fits,
+        training,
+        profiles[-1],
+        now,
         n_pool=n_pool,
-        n_test=n_withheld,
-        n_train=now,
-        target_error=settings.target_error,
-        target=settings.target,
-        price_per_label=prices.people.first_usd,
-        price_steps=prices.people.later_usd,
-        machine_fee=prices.machine_fee,
-        training=training,
-        batch_min=smallest_batch(n_pool, settings),
-        max_steps=1 if as_printed else rules.max_steps,
-        beta=rules.beta,
+        n_withheld=n_withheld,
+        settings=settings,
     )
+    ahead, knots, plan = found.ahead, found.knots, found.plan
     n_test = n_test_of(profiles[-1])
     if settings.is_audited:
         plan = with_audit(
@@ -171,10 +151,89 @@ def estimate_plan(
                     ahead, curves, n_test, n_withheld=n_withheld, n_pool=n_pool, settings=settings
                 )
                 if settings.is_audited
-                else safety_labels(thetas, error, bound, n_left, n_pool=n_pool, settings=settings)
+                else safety_labels(
+                    found.thetas,
+                    found.error,
+                    found.bound,
+                    n_left,
+                    n_pool=n_pool,
+                    settings=settings,
+                )
             )
             outlook = _outlook(curves, beyond, training, n_withheld, n_pool, settings)
     return Estimates(fits, training, plan, outlook)
+
+
+@dataclass(frozen=True, eq=False)
+class Searched:
+    """A plan, and the curves that it was searched on."""
+
+    ahead: PoolCurves
+    knots: IndexArray  # (K,) |B|
+    thetas: FloatArray  # (T,)
+    error: FloatArray  # (T, K) among the surest theta of what is left
+    bound: FloatArray  # (T, K) with ``plan.safety`` standard errors of the latest profile
+    plan: Plan
+
+
+def search(
+    fits: CurveFits,
+    training: TrainingCost,
+    latest: Profile,
+    n_train: int,
+    *,
+    n_pool: int,
+    n_withheld: int,
+    settings: Settings,
+    surface_stride: int = 0,
+) -> Searched:
+    """The cheapest plan on curves that are fitted, before an audit's labels are counted.
+
+    Parameters
+    ----------
+    fits, training, latest : CurveFits, TrainingCost, Profile
+        Of the latest round.
+    n_train : int
+        |B| now.
+    n_pool, n_withheld, settings
+        As for ``estimate_plan``.
+    surface_stride : int
+        Above 0: ``plan.surface`` has the total for every theta at every so many |B|.
+    """
+    rules, prices = settings.plan, settings.prices
+    as_printed = settings.preset == "paper"
+    knots = curve_knots(n_train, n_pool - n_withheld)
+    by_doubt = settings.selection in BY_DOUBT and not as_printed
+    ahead = PoolCurves(fits, n_train, n_pool - n_withheld, by_doubt)
+    error = bound = ahead.predict(knots)
+    thetas = fits.thetas
+    if not as_printed:
+        fine, error = refine_thetas(thetas, error, N_FINE_THETAS)
+        n_effective = np.interp(fine, thetas, latest.n_effective)
+        thetas = fine
+        bound = upper_error(error, n_effective[:, None], rules.safety)
+        # The error rises with theta, so a bound at a larger theta holds at a smaller one too.
+        bound = np.minimum.accumulate(bound[::-1], axis=0)[::-1]
+    plan = search_plan(
+        knots,
+        bound,
+        thetas,
+        n_pool=n_pool,
+        n_test=n_withheld,
+        n_train=n_train,
+        target_error=settings.target_error,
+        target=settings.target,
+        price_per_label=prices.people.first_usd,
+        price_steps=prices.people.later_usd,
+        machine_fee=prices.machine_fee,
+        training=training,
+        batch_min=smallest_batch(n_pool, settings),
+        max_steps=1 if as_printed else rules.max_steps,
+        beta=rules.beta,
+        surface=surface_stride > 0,
+        surface_stride=max(1, surface_stride),
+    )
+    return Searched(ahead, knots, thetas, error, bound, plan)
 
 
 def _outlook(
