@@ -26,8 +26,8 @@ class _Group(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
-        except KeyboardInterrupt:
-            typer.echo("mcal: stopped; the same command continues", err=True)
+        except KeyboardInterrupt as stop:
+            typer.echo(f"mcal: {str(stop) or 'stopped; the same command continues'}", err=True)
             raise typer.Exit(STOPPED) from None
         except (McalError, ValueError, OSError) as error:
             closed_pipe = isinstance(error, OSError) and error.errno == errno.EPIPE

@@ -25,7 +25,7 @@ from rich.text import Text
 from mcal.shares import percent_at_most
 from mcal.types import Event
 
-__all__ = ["LiveView", "PlainView", "money_words", "open_view"]
+__all__ = ["LiveView", "PlainView", "can_draw", "money_words", "open_view"]
 
 PLAIN_EVERY_S = 15.0
 BAR_WIDTH = 30
@@ -33,8 +33,12 @@ BAR_WIDTH = 30
 
 def open_view(console: Console) -> PlainView:
     """A live panel on a terminal, plain lines anywhere else; to be used as a context manager."""
-    can_draw = console.is_terminal and not console.is_dumb_terminal
-    return LiveView(console) if can_draw else PlainView(console)
+    return LiveView(console) if can_draw(console) else PlainView(console)
+
+
+def can_draw(console: Console) -> bool:
+    """Whether it is a terminal that can be redrawn in place."""
+    return console.is_terminal and not console.is_dumb_terminal
 
 
 class PlainView:

@@ -88,6 +88,7 @@ class RunRecord:
     checkpoint: str | None
     checkpoint_sha256: str | None
     started_at: str
+    seen_at: str  # its last sign of life
     ended_at: str | None
 
 

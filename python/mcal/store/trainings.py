@@ -25,7 +25,8 @@ _RUNS = f"""
            COALESCE(e.train_s, h.train_s, 0.0), COALESCE(e.score_s, h.score_s, 0.0),
            (SELECT IFNULL(SUM(amount_nano), 0) FROM spend WHERE run = r.run AND kind = 'training'),
            (SELECT IFNULL(SUM(amount_nano), 0) FROM spend WHERE run = r.run AND kind = 'fixed'),
-           checkpoint, checkpoint_sha256, started_at, ended_at
+           checkpoint, checkpoint_sha256, started_at, COALESCE(ended_at, seen_at, started_at),
+           ended_at
     FROM {_SEEN} ORDER BY r.run"""
 
 _INTERRUPT = f"""
@@ -189,7 +190,8 @@ class Trainings(Facts):
 
 def _run_record(row: tuple[Any, ...]) -> RunRecord:
     run_id, round_, classifier, n_train, seed, device, status = row[:7]
-    train_s, score_s, cost_nano, fixed_nano, checkpoint, sha256, started_at, ended_at = row[7:]
+    train_s, score_s, cost_nano, fixed_nano, checkpoint, sha256 = row[7:13]
+    started_at, seen_at, ended_at = row[13:]
     return RunRecord(
         run_id=run_id,
         round=round_,
@@ -205,5 +207,6 @@ def _run_record(row: tuple[Any, ...]) -> RunRecord:
         checkpoint=checkpoint,
         checkpoint_sha256=sha256,
         started_at=started_at,
+        seen_at=seen_at,
         ended_at=ended_at,
     )
