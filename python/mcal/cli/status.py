@@ -28,11 +28,13 @@ def status(
 ) -> None:
     """Show labels, dollars, errors, and what each round forecast.
 
-    The error is certified or estimated. Works while the campaign runs, too, and never disturbs it. --watch redraws in place until the
-    campaign is done (exit code 0) or Ctrl-C (130); it may be started before the campaign. Where
-    it cannot redraw, as in a file, it writes a line whenever something has changed. With --json
-    that line is a JSON object; beside the numbers of the summary it has "forecasts", a list of
-    one object a round, and "training", the one under way, with "seen_at", its last sign of life.
+    The error is certified or estimated. Works while the campaign runs, too, and never disturbs it.
+
+    --watch redraws in place until the campaign is done (exit code 0) or Ctrl-C (130); it may be
+    started before the campaign. Where it cannot redraw, as in a file, it writes a line whenever
+    something has changed. With --json that line is a JSON object; beside the numbers of the
+    summary it has "forecasts", a list of one object a round, and "training", the one under way,
+    with "seen_at", its last sign of life.
     """
     if every is not None and not watch:
         raise typer.BadParameter("only with --watch", param_hint="--every")
