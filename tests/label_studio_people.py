@@ -11,7 +11,7 @@ import httpx
 
 from mcal import LabelStudioSettings
 from mcal.annotators.label_studio import LabelStudioAnnotator
-from mcal.annotators.label_studio.form import read_form
+from mcal.label_studio import read_form
 from mcal.testing import AnnotatorContract
 from mcal.types import Annotator, Batch, Picture
 

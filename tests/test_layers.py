@@ -24,6 +24,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "shares": set(),
     "prices": {"money"},
     "manifest": set(),
+    "label_studio": {"errors", "types"},
     "settings": {"manifest", "prices"},
     "config": VALUES | {"settings"},
     "cuda": VALUES,
@@ -31,11 +32,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "selection": VALUES | {"_core", "cuda"},
     **{room: VALUES | NUMBERS | {"_core"} for room in JOINED},
     **{room: VALUES | {"settings"} for room in EFFECTS},
-    "annotators": VALUES | {"settings", "consensus", "manifest"},
+    "annotators": VALUES | {"settings", "consensus", "manifest", "label_studio"},
     "pools": VALUES | {"settings", "_core"},  # how many threads to decode in
     "store": VALUES | {"settings", "consensus", "the package"},
     "testing": VALUES,
-    "export": VALUES | {"store", "manifest"},
+    "export": VALUES | {"store", "manifest", "label_studio"},
     "campaign": VALUES | NUMBERS | JOINED | EFFECTS | {"settings", "cuda"},
     "simulation": VALUES | NUMBERS | JOINED | {"settings", "campaign", "_core"},
     "quoting": VALUES | NUMBERS | {"settings", "store", "pools", "campaign", "simulation", "_core"},
@@ -56,7 +57,7 @@ DOORS: dict[str, set[str]] = {
     "cupy": {"cuda"},
     "filelock": {"store"},
     "httpx": {"annotators"},
-    "pandas": {"annotators"},  # what crowd-kit takes
+    "pandas": {"annotators", "campaign"},  # what crowd-kit takes, and results
     "pyarrow": {"export"},
     "pydantic": {"config", "settings"},
     "pytest": {"testing"},

@@ -38,6 +38,7 @@ __all__ = [
     "BatchStatus",
     "Classifier",
     "Event",
+    "FilePool",
     "FloatArray",
     "Guesses",
     "IndexArray",
@@ -223,6 +224,15 @@ class Pool(Protocol):
 
         ``read`` gives a blank item in their place.
         """
+        ...
+
+
+@runtime_checkable
+class FilePool(Protocol):
+    """A pool whose items are files."""
+
+    def item_path(self, index: int) -> Path:
+        """The file that the item is, whether it can be read or not."""
         ...
 
 

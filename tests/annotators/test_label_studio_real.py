@@ -26,8 +26,8 @@ from label_studio_people import PIXEL, LabelStudioContract, People
 from label_studio_server import TOKEN, RealServer
 from mcal import LabelStudioSettings
 from mcal.annotators.label_studio import LabelStudioAnnotator
-from mcal.annotators.label_studio.form import read_form, write_form
 from mcal.errors import AnnotatorError
+from mcal.label_studio import read_form, write_form
 from mcal.types import NO_LABEL, Batch, Guesses, Purpose
 
 MCAL = (sys.executable, "-c", "from mcal.cli import main; main()")

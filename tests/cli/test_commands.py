@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from rich.console import Console
 from typer.testing import CliRunner, Result
 
@@ -140,6 +141,64 @@ def test_export_has_one_row_per_item(finished: Path, tmp_path: Path, format: str
     assert list(rows[0]) == columns
     assert [int(row["index"]) for row in rows] == list(range(N_POOL))
     assert {row["label"] for row in rows} <= set(CLASSES)
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished campaign over a folder of pictures, one of them broken, with its pool's folder."""
+    folder = tmp_path_factory.mktemp("photos")
+    (folder / "photos").mkdir()
+    names = [f"{index:02d}.png" for index in range(40)]
+    for index, name in enumerate(names):
+        Image.new("L", (8, 8), 255 * (index % 2)).save(folder / "photos" / name)
+    (folder / "photos" / names[5]).write_bytes(b"no picture")
+    np.save(folder / "truth.npy", np.arange(40) % 2)
+    config = folder / "photos.toml"
+    config.write_text(
+        'classes = ["black", "white"]\n[pool]\nkind = "image-folder"\npath = "photos"\n'
+        'image_size = 32\n[annotator]\nkind = "oracle"\npath = "truth.npy"\n'
+        '[[classifier]]\narchitecture = "small-cnn"\ndevice = "cpu"\n',
+        encoding="utf-8",
+    )
+    result = mcal("run", config)
+    assert result.exit_code == 0, result.output
+    return folder / "photos-campaign"
+
+
+def test_folders_are_written_with_what_the_pool_has(photos: Path) -> None:
+    result = mcal("export", photos, "--format", "imagefolder")
+    tree = photos / "labels-imagefolder"
+    assert result.stdout == f"{tree}\n"
+    assert "1 items are not in it: cannot be read" in result.stderr
+    assert sorted(path.name for path in tree.iterdir() if path.is_dir()) == ["black", "white"]
+    linked = {path.name: path.resolve() for path in tree.glob("*/*")}
+    assert len(linked) == 39
+    assert linked["07.png"] == (photos.parent / "photos" / "07.png").resolve()
+    result = mcal("export", photos, "--format", "huggingface", "--out", photos / "hf")
+    assert result.stdout == f"{photos / 'hf'}\n"
+    assert (photos / "hf" / "README.md").is_file()
+    mcal("export", photos, "--format", "label-studio", "--source-ref", "https://host/{item}")
+    tasks = json.loads((photos / "labels-label-studio" / "tasks-001.json").read_text("utf-8"))
+    assert [task["data"]["image"] for task in tasks[:2]] == [
+        "https://host/00.png",
+        "https://host/01.png",
+    ]
+
+
+def test_an_export_does_not_become_an_item_of_its_pool(photos: Path) -> None:
+    pool = photos.parent / "photos"
+    for format, name in (("csv", "labels.csv"), ("imagefolder", "tree")):
+        result = mcal("export", photos, "--format", format, "--out", pool / name)
+        assert result.exit_code == 1
+        assert f"{pool / name}: lies in the pool's own folder" in result.stderr
+        assert not (pool / name).exists()
+
+
+def test_addresses_are_for_formats_that_have_them(finished: Path) -> None:
+    for format, words in (("csv", "only for manifest and label-studio"), ("manifest", "s3://")):
+        result = mcal("export", finished, "--format", format, "--source-ref", "https://h/{item}")
+        assert result.exit_code == 2
+        assert words in result.stderr
 
 
 def test_export_goes_into_the_campaign_by_default(finished: Path) -> None:

@@ -203,9 +203,7 @@ def test_a_file_that_cannot_be_written_is_an_export_error(store, tmp_path, forma
 
 
 def test_unknown_formats_are_the_caller_s_mistake(store, tmp_path):
-    with pytest.raises(
-        ValueError, match=r"format: expected one of \('csv', 'parquet', 'jsonl', 'manifest'\)"
-    ):
+    with pytest.raises(ValueError, match=r"format: expected one of \('csv', .*, found 'xlsx'"):
         export(store, tmp_path / "labels", "xlsx", item_name=item_name)
 
 
@@ -235,3 +233,28 @@ def test_without_pyarrow_the_extra_is_named(store, tmp_path, monkeypatch):
 def test_exporting_text_imports_no_pyarrow():
     code = "import sys, mcal.export; sys.exit('pyarrow' in sys.modules or 'torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0
+
+
+def pandas_rows(path: Path, format: str) -> list[dict[str, object]]:
+    """What pandas reads, empty cells as None."""
+    import pandas as pd
+
+    if format == "csv":
+        empty = {name: [""] for name in COLUMNS if name != "item"}
+        frame = pd.read_csv(path, keep_default_na=False, na_values=empty, dtype={"item": "str"})
+    elif format == "jsonl":
+        frame = pd.read_json(path, lines=True, dtype=False)
+    else:
+        frame = pd.read_parquet(path)
+    return frame.astype(object).where(frame.notna(), None).to_dict("records")
+
+
+@pytest.mark.parametrize("format", READERS)
+def test_pandas_reads_it_back(store, tmp_path, format):
+    path = tmp_path / f"labels.{format}"
+    export(store, path, format, item_name=item_name)
+    rows = pandas_rows(path, format)
+    assert list(rows[0]) == list(COLUMNS)
+    for found, expected in zip(rows, EXPECTED, strict=True):
+        assert found | {"confidence": None} == expected | {"confidence": None}
+        assert found["confidence"] == pytest.approx(expected["confidence"], abs=1e-9)

@@ -238,7 +238,7 @@ class Campaign:
 
     def result(self) -> CampaignResult:
         """The labels as they stand, with the bill."""
-        return read_result(self._store, self.summary())
+        return read_result(self._store, self.summary(), self._steps.pool.item_name)
 
     @property
     def waiting_for(self) -> Batch | None:

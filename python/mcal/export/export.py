@@ -1,31 +1,59 @@
-"""Write the labelled pool to a file, whole or not at all."""
+"""Write the labelled pool to a file or a folder, whole or not at all."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, Literal, get_args
+from typing import Literal, get_args
 
-from mcal.errors import ExportError
-from mcal.store import Store
+from mcal.manifest import check_source_template, source_ref
+from mcal.store import Store, read_delivered, summarise
+from mcal.types import Picture, Progress, no_progress
 
+from .hugging_face import write_hugging_face
+from .image_folder import write_image_folder
+from .items import Items
+from .label_studio import check_address_template, write_label_studio
 from .manifest import write_manifest
 from .parquet import write_parquet
-from .rows import read_rows
+from .rows import Rows
 from .text import write_csv, write_jsonl
+from .whole import whole_file, whole_folder
 
-__all__ = ["ExportFormat", "export"]
+__all__ = ["FOLDER_FORMATS", "ExportFormat", "Exported", "check_template", "export"]
 
-ExportFormat = Literal["csv", "parquet", "jsonl", "manifest"]
+ExportFormat = Literal[
+    "csv", "parquet", "jsonl", "manifest", "label-studio", "imagefolder", "huggingface"
+]
+FOLDER_FORMATS = ("label-studio", "imagefolder", "huggingface")
+"""Those that write a folder."""
 
-_WRITERS = {
+_FILE_WRITERS = {
     "csv": write_csv,
     "parquet": write_parquet,
     "jsonl": write_jsonl,
     "manifest": write_manifest,
 }
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What an export has written."""
+
+    n_items: int
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    """How many items are not in it, by why."""
+
+
+def check_template(format: ExportFormat, template: str) -> None:
+    """ValueError unless ``template`` gives a format the addresses of its images."""
+    if format == "manifest":
+        check_source_template(template)
+    elif format == "label-studio":
+        check_address_template(template)
+    else:
+        raise ValueError("only for manifest and label-studio")
 
 
 def export(
@@ -34,7 +62,11 @@ def export(
     format: ExportFormat = "csv",
     *,
     item_name: Callable[[int], str],
-) -> None:
+    item_path: Callable[[int], Path] | None = None,
+    picture: Callable[[int], Picture | None] | None = None,
+    address: str | None = None,
+    progress: Progress = no_progress,
+) -> Exported:
     """Write one row per item of the pool, by ascending index; the same store gives the same bytes.
 
     Columns: ``index``; ``item``; ``label``, the name of its class; ``source``, human, audit or
@@ -52,38 +84,71 @@ def export(
     store : Store
         Of a finished campaign or a running one; read at one moment.
     path : Path
-        The file; replaced when it exists, and only once everything is written.
-    format : "csv", "parquet", "jsonl" or "manifest"
-        Parquet needs the extra ``mcal[parquet]``. A manifest is SageMaker's augmented one: it has
-        no rounds, prices and models, and "none of these" as a class of its own.
+        The file; replaced when it exists, and only once everything is written. For
+        ``FOLDER_FORMATS`` the folder: replaced when it is a former export and nothing else.
+    format : str
+        "csv" and "jsonl": text. "parquet" needs the extra ``mcal[parquet]``. "manifest":
+        SageMaker's augmented one; it has no rounds, prices and models, and "none of these" as a
+        class of its own. "label-studio": a labelling configuration and tasks to import, people's
+        labels as annotations and the machine's as predictions. "imagefolder": links to the pool's
+        files (absolute, so that the tree can be moved), or PNGs, in a folder for each class, and
+        ``labels.csv``. "huggingface": Parquet with the images in it, and a card; needs
+        ``mcal[parquet]``.
     item_name : callable
-        Gives the name for an index: ``pool.item_name``; for a manifest its ``source-ref``.
+        Gives the name for an index: ``pool.item_name``.
+    item_path : callable, optional
+        Gives the file that an item is: ``pool.item_path`` of a pool that is made of files.
+    picture : callable, optional
+        Gives an item as an image file, None where it cannot be read: ``pools.picture_of``.
+    address : str, optional
+        Where a manifest or Label Studio finds the images, with one ``{item}`` for the name. By
+        default a manifest has the names alone; Label Studio reads files from its own disk, and
+        gets other pictures within the tasks.
+    progress : callable
+        Told how far the writing is.
+
+    Returns
+    -------
+    Exported
+        How much was written, and what was left out: only "imagefolder" has no place for items
+        without a label, and for those that cannot be read.
 
     Raises
     ------
+    ValueError
+        A format that there is not, or an address that does not fit it.
     ExportError
-        The file cannot be written.
+        It cannot be written: no such folder, no room, files of other people in its place, no
+        images in the pool.
     MissingExtraError
         pyarrow is not installed.
     """
-    if format not in _WRITERS:
+    if format not in get_args(ExportFormat):
         raise ValueError(f"format: expected one of {get_args(ExportFormat)}, found {format!r}")
-    rows = read_rows(store, item_name)
-    with _whole_file(path) as file:
-        _WRITERS[format](rows, file)
+    if address is not None:
+        check_template(format, address)
+    name = item_name
+    if format == "manifest" and address is not None:
+        template = address
 
+        def name(index: int) -> str:
+            return source_ref(template, item_name(index))
 
-@contextmanager
-def _whole_file(path: Path) -> Iterator[BinaryIO]:
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        try:
-            with partial.open("wb") as file:
-                yield file
-                file.flush()
-                os.fsync(file.fileno())
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
-    except OSError as error:
-        raise ExportError(f"{path}: cannot be written: {error.strerror or error}") from error
+    with store.transaction():
+        delivered = read_delivered(store)
+        summary = summarise(store) if format == "huggingface" else None
+    rows = Rows(delivered, store.campaign.created_at, name, progress)
+    if format in _FILE_WRITERS:
+        with whole_file(path) as file:
+            _FILE_WRITERS[format](rows, file)
+        return Exported(len(rows))
+    items = Items(store.campaign.broken, item_path, picture)
+    left_out: Mapping[str, int] = {}
+    with whole_folder(path) as folder:
+        if format == "label-studio":
+            write_label_studio(rows, items, folder, address)
+        elif format == "imagefolder":
+            left_out = write_image_folder(rows, items, folder)
+        elif summary is not None:
+            write_hugging_face(rows, items, folder, summary, store.campaign.mcal_version)
+    return Exported(len(rows) - sum(left_out.values()), left_out)

@@ -20,8 +20,9 @@ def write_manifest(rows: Rows, file: BinaryIO) -> None:
 
 
 def _lines(rows: Rows) -> Iterator[ManifestLine]:
-    categories = (*rows.classes, none_of_these(rows.classes))
-    machine = rows.sources.index(str(Source.MACHINE))
+    classes = rows.delivered.classes
+    categories = (*classes, none_of_these(classes))
+    machine = rows.delivered.source_code(Source.MACHINE)
     for piece in rows.pieces():
         columns = zip(
             piece.items,

@@ -47,12 +47,12 @@ def write_parquet(rows: Rows, file: BinaryIO) -> None:
         columns = [
             pa.array(np.arange(piece.first, piece.first + len(piece)), type=pa.int64()),
             pa.array(piece.items, type=pa.string()),
-            named(piece.labels, rows.classes),
-            named(piece.sources, rows.sources),
+            named(piece.labels, rows.delivered.classes),
+            named(piece.sources, rows.delivered.sources),
             numbers(piece.confidence),
             pa.array(piece.rounds, type=pa.int32(), mask=piece.rounds < 0),
             numbers(piece.price_usd),
-            named(piece.models, rows.models),
+            named(piece.models, rows.delivered.models),
         ]
         return pa.record_batch(columns, schema=schema)
 

@@ -128,6 +128,10 @@ class ImageFolderPool:
         name = self._files[checked_index(index, self.n_pool)]
         return name.encode("utf-8", "backslashreplace").decode()
 
+    def item_path(self, index: int) -> Path:
+        """The file itself; relative where the pool's folder was given so."""
+        return Path(self._path(checked_index(index, self.n_pool)))
+
     def broken(self) -> dict[int, str]:
         """Files that cannot be decoded, with the reason."""
         return dict(self._broken)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .delivered import NO_ROUND, Delivered, read_delivered
 from .differing import (
     LEAST_ITEMS,
     consensus_error,
@@ -40,12 +41,14 @@ __all__ = [
     "ESTIMATE_KIND",
     "FILE_NAME",
     "LEAST_ITEMS",
+    "NO_ROUND",
     "ActionRecord",
     "BatchRecord",
     "CampaignRecord",
     "CampaignSummary",
     "ClassInterval",
     "ClassIntervals",
+    "Delivered",
     "EstimateKind",
     "EstimateRecord",
     "FinishRecord",
@@ -66,6 +69,7 @@ __all__ = [
     "has_ended",
     "least_label_error",
     "measured_disagreement",
+    "read_delivered",
     "settings_now",
     "summarise",
     "sunk_usd",

@@ -15,10 +15,10 @@ from label_studio_people import PIXEL, LabelStudioContract, People
 from mcal import LabelStudioSettings
 from mcal.annotators import open_annotator, retry
 from mcal.annotators.label_studio import LabelStudioAnnotator
-from mcal.annotators.label_studio.form import read_form, write_form
 from mcal.annotators.label_studio.reading import Task, read_answers
 from mcal.config import read_settings
 from mcal.errors import AnnotatorError, MissingExtraError, SettingsError
+from mcal.label_studio import read_form, write_form
 from mcal.pools import ArrayPool
 from mcal.types import NO_LABEL, Answers, Batch, Guesses, Judgements, Purpose
 

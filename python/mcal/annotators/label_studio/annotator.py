@@ -9,12 +9,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from mcal.errors import AnnotatorError
+from mcal.label_studio import Form, read_form, write_form
 from mcal.settings import LabelStudioSettings
 from mcal.types import NO_LABEL, Answers, Batch, Picture
 
 from ..retry import Transient
 from ..secrets import read_secret
-from .form import Form, read_form, write_form
 from .hook import Hook
 from .images import image_source
 from .reading import Task, read_answers

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable
 from urllib.parse import quote
 from xml.sax.saxutils import escape
 
+from mcal.label_studio import LOCAL_FILES, data_uri
 from mcal.settings import LabelStudioSettings
 from mcal.types import Picture
 
@@ -26,12 +26,12 @@ def image_source(
         found = picture(index)
         if found is None:
             found = Picture(_NOTE.format(name=escape(name)).encode(), "image/svg+xml")
-        return f"data:{found.media_type};base64,{base64.b64encode(found.data).decode()}"
+        return data_uri(found)
 
     def from_address(index: int, name: str) -> str:
         filled = (settings.image_url or "{item}").replace("{item}", quote(name))
         if settings.images == "url":
             return filled
-        return f"/data/local-files/?d={filled}"
+        return LOCAL_FILES + filled
 
     return inline if settings.images == "inline" else from_address

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from mcal.label_studio import Form
 from mcal.types import Answers, Batch, Judgements
 
 from ..judged import answers_of
-from .form import Form
 
 _MOST_LISTED = 100
 

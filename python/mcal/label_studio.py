@@ -1,7 +1,12 @@
-"""What people are shown: a labelling configuration, written and read."""
+"""Label Studio's own forms: the labelling configuration, answers, addresses of images.
+
+Text only, no files and no network: the export and the annotator both write them, so that a project
+of the one fits the other.
+"""
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +14,12 @@ from typing import Any
 from xml.etree import ElementTree
 
 from mcal.errors import AnnotatorError
-from mcal.types import NO_LABEL
+from mcal.types import NO_LABEL, Picture
+
+__all__ = ["LOCAL_FILES", "Form", "data_uri", "no_label_word", "read_form", "write_form"]
+
+LOCAL_FILES = "/data/local-files/?d="
+"""What an image's address begins with that the server reads from its own disk."""
 
 _NONE = "none of these"
 # What XML can carry at all; and Label Studio replaces $word by the task's data.
@@ -57,6 +67,11 @@ class Form:
     def prediction(self, label: int, score: float, model: str) -> dict[str, Any]:
         """What a model says, as a task carries it."""
         return {"model_version": model, "score": score, "result": self.result(label)}
+
+
+def data_uri(picture: Picture) -> str:
+    """An image as an address that carries it whole."""
+    return f"data:{picture.media_type};base64,{base64.b64encode(picture.data).decode()}"
 
 
 def no_label_word(classes: Sequence[str]) -> str:

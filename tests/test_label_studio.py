@@ -2,8 +2,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from mcal.annotators.label_studio.form import no_label_word, read_form, write_form
 from mcal.errors import AnnotatorError
+from mcal.label_studio import no_label_word, read_form, write_form
 from mcal.types import NO_LABEL
 
 WILD = (
