@@ -58,7 +58,7 @@ DOORS: dict[str, set[str]] = {
     "filelock": {"store"},
     "httpx": {"annotators"},
     "pandas": {"annotators", "campaign"},  # what crowd-kit takes, and results
-    "pyarrow": {"export"},
+    "pyarrow": {"annotators", "export"},
     "pydantic": {"config", "settings"},
     "pytest": {"testing"},
     "rich": {"cli"},

@@ -89,10 +89,10 @@ def _read_toml(path: Path) -> dict[str, Any]:
 
 
 def _anchor_paths(document: dict[str, Any], folder: Path) -> None:
-    for name in ("pool", "annotator"):
+    for name, key in (("pool", "path"), ("annotator", "path"), ("labels", "known")):
         table = document.get(name)
-        if isinstance(table, dict) and isinstance(table.get("path"), str):
-            table["path"] = str(folder / Path(table["path"]).expanduser())
+        if isinstance(table, dict) and isinstance(table.get(key), str):
+            table[key] = str(folder / Path(table[key]).expanduser())
         elif isinstance(table, dict) and table.get("kind") == "callable":
             table.setdefault("path", str(folder))
 

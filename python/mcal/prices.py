@@ -40,6 +40,13 @@ class LabelPrices:
         """Pairs (from, price in dollars) beyond the first: ``price_steps`` of ``search_plan``."""
         return tuple((start, to_usd(nano)) for start, nano in self.steps_nano[1:])
 
+    def after_free(self, n_items: int) -> LabelPrices:
+        """The same prices where ``n_items`` items come first that cost nothing."""
+        if not n_items:
+            return self
+        later = ((start + n_items, nano) for start, nano in self.steps_nano)
+        return LabelPrices(((0, 0), *later))
+
     def total_usd(self, n_items: int) -> float:
         """Dollars for the first ``n_items`` items, rounded once."""
         return to_usd(self.total_nano(n_items))

@@ -141,7 +141,7 @@ PLAN = BudgetPlan(
 
 
 def decide(plans: dict[str, BudgetPlan], budget_usd: float = 20.0, **facts: Any) -> Any:
-    known: dict[str, Any] = {"rounds": 4, "n_train": 200, "n_left": 5000, "n_broken": 0}
+    known: dict[str, Any] = {"rounds": 4, "growth": 200, "n_left": 5000, "n_broken": 0}
     known |= {"batch_min": 20, "kept_usd": 1.0}
     asked = settings(budget_usd)
     return decide_within(plans, Purse.of(asked), settings=asked, **(known | facts))

@@ -457,3 +457,32 @@ def test_only_the_first_few_broken_items_are_named() -> None:
     assert tables.broken_lines({}, 9, str) == []
     (line,) = tables.broken_lines(dict.fromkeys(range(6), "bad"), 9, str)
     assert line.endswith("people: 0 (bad), 1 (bad), 2 (bad), 3 (bad), 4 (bad), ...")
+
+
+def test_known_labels_by_the_command_line(finished: Path, blobs: Path, tmp_path: Path) -> None:
+    first = finished
+    result = mcal("export", first, "--out", tmp_path / "known.csv")
+    assert result.exit_code == 0, result.output
+    with (tmp_path / "known.csv").open(newline="") as file:
+        n_known = sum(row["source"] in ("human", "audit") for row in csv.DictReader(file))
+    oracle = f'kind = "oracle"\npath = "{blobs / "truth.npy"}"\n[labels]\nknown = "known.csv"'
+    config = write_config(tmp_path, blobs, oracle)
+    quoted = mcal("quote", config)
+    assert f"{n_known} labels known" in quoted.output
+    result = mcal("run", config)
+    assert result.exit_code == 0, result.output
+    assert f"{n_known} labels are known, from known.csv; not taken:" in result.output
+    assert re.search(rf"people: known before +│ +{n_known} ", result.output)
+    second = tmp_path / "blobs-campaign"
+    status = json.loads(mcal("status", second, "--json").output)
+    n_bought = status["n_human"] - n_known
+    assert status["n_known"] == n_known
+    assert status["human_cost_usd"] == pytest.approx(0.04 * n_bought)
+    found = mcal("evaluate", second)
+    assert f"known before     {n_known} of people's labels" in found.output
+    assert json.loads(mcal("evaluate", second, "--json").output)["n_known"] == n_known
+    assert mcal("run", config).exit_code == 0  # goes on with what it has taken
+    (tmp_path / "known.csv").write_text("item,label\n0,ant\n")
+    changed = mcal("run", config)
+    assert changed.exit_code == 1
+    assert "known.csv has changed since" in changed.output

@@ -71,6 +71,8 @@ def test_money_is_told_when_it_changes() -> None:
 def test_money_words_say_what_is_known() -> None:
     assert money_words({}) == ""
     assert money_words({"n_human": 5, "n_pool": 1000}) == "5 of 1,000 labels bought"
+    begun = {"n_human": 5, "n_known": 3, "n_pool": 1000}
+    assert money_words(begun) == "2 of 1,000 labels bought, 3 known before"
     assert money_words({"predicted_usd": None, "certified_error": None}) == ""
     between = {"predicted_usd": 523.0, "predicted_interval_usd": (480.0, 610.0)}
     assert money_words(between) == "$523.00 predicted in all (90 %: $480.00 to $610.00)"

@@ -13,10 +13,12 @@ import mcal
 from blobs import NearestMean, make_blobs
 from mcal.campaign import Campaign
 from mcal.errors import SettingsError, StoreError
+from mcal.pools import open_pool, read_truth
 from mcal.quoting import Quote
 from mcal.quoting.prior import _early, _trained_at, draw_prior
 from mcal.settings import (
     ConsensusSettings,
+    LabelsSettings,
     PlanSettings,
     PoolSettings,
     PriceSettings,
@@ -224,6 +226,52 @@ def test_a_pool_is_opened_to_be_counted(tmp_path: Path) -> None:
     found = mcal.quote(settings, tmp_path / "none", n_draws=4)
     assert (found.basis, found.n_pool, found.n_classes) == ("prior", 300, 10)
     assert not (tmp_path / "none").exists()
+
+
+def test_known_labels_are_counted(tmp_path: Path) -> None:
+    digits = PoolSettings(kind="digits", limit=600)
+    plain = mcal.quote(Settings(pool=digits), n_draws=24, now=NOON)
+    names, truth = open_pool(digits, None).item_name, read_truth(digits, None)
+    file = tmp_path / "known.csv"
+
+    def known(n: int) -> Quote:
+        rows = [f"{names(index)},{truth[index]}" for index in range(n)]
+        file.write_text("\n".join(["item,label", *rows]))
+        pace = PriceSettings(items_per_hour=100.0)
+        labels = LabelsSettings(known=file)
+        settings = Settings(pool=digits, labels=labels, prices=pace)
+        return mcal.quote(settings, n_draws=24, now=NOON)
+
+    some, most, all_ = known(200), known(595), known(600)
+    assert (some.human_only_usd, plain.human_only_usd) == (pytest.approx(16.0), 24.0)
+    assert some.total_usd < plain.total_usd
+    assert "200 labels known of this data set" in some.given
+    assert some.human_only_hours == pytest.approx(4.0)
+    assert 200 < some.n_human <= 600
+    assert (most.n_human, most.n_waits, most.hours) == (600, 1, pytest.approx(0.05))
+    assert most.total_usd == pytest.approx(0.2)
+    assert (all_.total_usd, all_.n_waits, all_.hours) == (0.0, 0, 0.0)
+
+
+def test_a_campaign_that_began_with_known_labels_is_quoted(tmp_path: Path) -> None:
+    world = make_blobs(2000, 1.2)
+    settings = Settings(prices=PriceSettings(gpu_usd_per_hour=0.0))
+    known = (range(500), world.truth[:500])
+    with Campaign.create(
+        tmp_path / "run",
+        pool=world.pool,
+        classifiers=[NearestMean()],
+        annotator=world.oracle(),
+        settings=settings,
+        known=known,
+    ) as campaign:
+        begun = mcal.quote(settings, tmp_path / "run", n_draws=12, now=NOON)
+        assert campaign.run() is not None
+        finished = mcal.quote(settings, tmp_path / "run", now=NOON)
+        summary = campaign.summary()
+    assert (begun.basis, begun.human_only_usd, begun.spent_usd) == ("prior", 60.0, 0.0)
+    assert (finished.basis, finished.human_only_usd) == ("finished", 60.0)
+    assert (finished.total_usd, finished.n_human) == (summary.total_cost_usd, summary.n_human)
 
 
 def test_large_batches_need_large_pools() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,7 +55,12 @@ def write_whole(path: Path, data: bytes) -> None:
 
 
 def read_sheet(path: Path, needed: tuple[str, ...]) -> list[Row]:
-    """The lines of a CSV file that are not empty.
+    """The lines of a CSV file that are not empty; ``each_row`` says what is understood."""
+    return list(each_row(path, needed))
+
+
+def each_row(path: Path, needed: tuple[str, ...]) -> Iterator[Row]:
+    """The lines of a CSV file that are not empty, one after the other.
 
     Understood are commas, semicolons and tabs (whichever gives the columns needed), UTF-8 with or
     without its mark, UTF-16 with one, otherwise Windows-1252, every kind of line end, Excel's
@@ -86,18 +91,16 @@ def read_sheet(path: Path, needed: tuple[str, ...]) -> list[Row]:
                 f"found {', '.join(filter(None, columns)) or 'nothing'}"
             )
     reader = csv.reader(lines, delimiter=delimiter)
-    rows: list[Row] = []
     line = n_skipped + 1
     try:
         for cells in reader:
             trimmed = [cell.strip() for cell in cells]
             if any(trimmed):
                 trimmed += [""] * (len(columns) - len(trimmed))
-                rows.append(Row(line, dict(zip(columns, trimmed, strict=False))))
+                yield Row(line, dict(zip(columns, trimmed, strict=False)))
             line = n_skipped + reader.line_num + 1
     except csv.Error as error:
         raise AnnotatorError(f"{path.name}, line {line}: {error}") from error
-    return rows
 
 
 def _columns(header: str, delimiter: str) -> list[str]:

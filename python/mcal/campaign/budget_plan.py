@@ -158,7 +158,7 @@ def decide_within(
     purse: Purse,
     *,
     rounds: int,
-    n_train: int,
+    growth: int,
     n_left: int,
     n_broken: int,
     batch_min: int,
@@ -175,9 +175,11 @@ def decide_within(
         ``stable_share``.
     purse : Purse
     rounds : int
-        Trainings of the leader. After the first there is no curve yet: |B| is doubled, with half
-        of what the money buys at most.
-    n_train, n_left, n_broken, batch_min : int
+        Trainings of the leader. After the first there is no curve yet: |B| grows by ``growth``,
+        with half of what the money buys at most.
+    growth : int
+        By how much |B| may grow at once (``most_growth``).
+    n_left, n_broken, batch_min : int
         As for ``search_within``.
     kept_usd : float
         To be kept back for the next training (``kept_for_training_usd``).
@@ -209,11 +211,11 @@ def decide_within(
             f"{' and the audit' if settings.is_audited else ''}; {stop}",
         )
     if rounds < 2:
-        return buy(max(batch_min, min(n_train, n_most // 2)), "one training is no curve")
+        return buy(max(batch_min, min(growth, n_most // 2)), "one training is no curve")
     least_gain = settings.plan.min_gain_share * plan.stop.promised
     if plan.n_steps == 0 or plan.stop.promised - plan.best.promised <= least_gain:
         return end(Verdict.MACHINE_LABEL, f"{stop}; no further training lowers that enough")
-    n_buy = min(n_most, max(batch_min, min(plan.batch_size, n_train)))
+    n_buy = min(n_most, max(batch_min, min(plan.batch_size, growth)))
     why = f"with {plan.n_train:,} training labels {_expected(plan.best, settings)}, {stop}"
     return buy(n_buy, why)
 

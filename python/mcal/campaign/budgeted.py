@@ -25,7 +25,7 @@ from .budget_plan import (
     kept_for_training_usd,
     search_within,
 )
-from .decide import Decision, Verdict, smallest_batch
+from .decide import Decision, Verdict, most_growth, smallest_batch
 from .endings import Endings
 from .moves import round_of
 from .purse import Purse, first_training_usd, least_audit
@@ -180,7 +180,12 @@ class Budgeted(Endings):
             {name: self.plan_in_budget(name, round_) for name in live},
             self.purse(),
             rounds=rounds,
-            n_train=self.store.labels(Purpose.TRAIN).indices.size,
+            growth=most_growth(
+                self.pool.n_pool,
+                self.store.labels(Purpose.TRAIN).indices.size,
+                self.facts.n_known_train(),
+                self.settings,
+            ),
             n_left=n_left,
             n_broken=n_broken,
             batch_min=min(n_left, smallest_batch(self.pool.n_pool, self.settings)),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -24,12 +23,11 @@ from ..types import (
     Progress,
     Wakes,
 )
-from .decide import Verdict, first_batch_size
-from .estimate import n_test_items
+from .decide import Verdict
 from .facts import Facts
+from .known import KnownPairs, known_labels, known_to_train, record_known
 from .moves import Move, next_move, round_of
-from .opening import beginning, check_same_settings, open_parts, with_budget
-from .purse import least_budget_usd
+from .opening import check_same_settings, check_size, open_parts, with_budget
 from .recording import OnEvent
 from .result import CampaignResult, read_result
 from .steps import Steps
@@ -83,6 +81,7 @@ class Campaign:
         classifiers: Sequence[Classifier] | None = None,
         annotator: Annotator | None = None,
         settings: Settings | None = None,
+        known: KnownPairs | None = None,
     ) -> Self:
         """Begin a campaign in a folder of its own.
 
@@ -98,20 +97,28 @@ class Campaign:
             Without one, answer ``ask`` with ``tell``.
         settings : Settings, optional
             Target, prices, rules. Default: 5 % error at $0.04 a label.
+        known : pair of (K,) integers, optional
+            Items, and people's labels of them, that are there already: trained on, delivered, and
+            never bought. Default: those in the file ``settings.labels.known``, if it names one.
+            With them a pool too small for its test set is people's, instead of an error.
 
         Raises
         ------
         ValueError
             On a pool too small for its test set and first batch, or a budget too small for them,
-            a training and an audit.
+            a training and an audit; on known labels that are none of this pool.
+        AnnotatorError
+            When the file of known labels does not make sense. Nothing is recorded then.
         StoreError
             When the folder holds a campaign.
         """
         settings = settings or Settings()
-        _check_pool(pool, settings)
         folder = Path(folder)
+        labels = known_labels(known, pool, settings)
+        usable = known_to_train(labels, pool)
+        knowing = settings.knowing(labels.indices.size)
         candidates = _candidates(classifiers, settings, pool)
-        _check_budget(pool, settings, len(candidates))
+        check_size(pool, labels, usable, knowing, len(candidates))
         store = Store.create(
             folder,
             settings_json=settings.model_dump_json(),
@@ -120,13 +127,14 @@ class Campaign:
             pool_kind=pool.kind,
             pool_fingerprint=pool.fingerprint,
             broken=pool.broken(),
+            begin=lambda store: record_known(store, labels, usable),
         )
         return cls(
             store,
             pool=pool,
             annotator=annotator,
             classifiers=candidates,
-            settings=settings,
+            settings=knowing,
             folder=folder,
         )
 
@@ -361,38 +369,3 @@ def _candidates(
     if not names or len(set(names)) < len(names):
         raise ValueError(f"classifiers: expected one or more with different names, found {names}")
     return classifiers
-
-
-def _check_pool(pool: Pool, settings: Settings) -> None:
-    if len(pool.classes) < 2:
-        raise ValueError(f"pool: expected at least 2 classes, found {len(pool.classes)}")
-    n_readable = pool.n_pool - len(pool.broken())
-    n_test, n_first = n_test_items(pool.n_pool, settings), first_batch_size(pool.n_pool, settings)
-    if n_readable < max(20, n_test + n_first + 1):
-        raise ValueError(
-            f"pool: expected at least {max(20, n_test + n_first + 1):,} readable items for "
-            f"{beginning(n_test, n_first, settings)}, found {n_readable:,}"
-        )
-
-
-def _check_budget(pool: Pool, settings: Settings, n_candidates: int) -> None:
-    if settings.budget_usd is None:
-        return
-
-    def n_first(given: Settings) -> int:
-        return n_test_items(pool.n_pool, given) + first_batch_size(pool.n_pool, given)
-
-    least_usd = least_budget_usd(
-        n_first,
-        n_pool=pool.n_pool,
-        n_broken=len(pool.broken()),
-        n_candidates=n_candidates,
-        settings=settings,
-    )
-    if settings.budget_usd < least_usd:
-        cents_up = math.ceil(100.0 * least_usd) / 100.0
-        purposes = f"a first training{' and an audit' if settings.is_audited else ''}"
-        raise ValueError(
-            f"budget_usd: expected at least ${cents_up:,.2f} for a test set, {purposes} of "
-            f"{pool.n_pool:,} items, found ${settings.budget_usd:,.2f}"
-        )

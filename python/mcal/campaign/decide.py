@@ -12,6 +12,7 @@ from enum import StrEnum
 
 from ..planning import Plan, is_stable, next_batch_size, worth_going_on
 from ..settings import Settings
+from ..types import IndexArray
 from .outlook import Outlook
 from .purse import most_labels_of_budget
 
@@ -21,6 +22,8 @@ __all__ = [
     "Verdict",
     "decide",
     "first_batch_size",
+    "first_purchase",
+    "most_growth",
     "smallest_batch",
     "within_share",
 ]
@@ -64,10 +67,43 @@ class Decision:
 def first_batch_size(n_pool: int, settings: Settings) -> int:
     """|B0|: ``initial_share`` of N, and enough of a small pool to train on at all.
 
-    At most a fifth of what a budget buys, or 20.
+    N without the items whose labels are known, here and in ``smallest_batch``. At most a fifth of
+    what a budget buys, or 20.
     """
-    size = max(_least(n_pool, settings), round(settings.plan.initial_share * n_pool))
+    n_new = n_pool - settings.n_known
+    size = max(_least(n_new, settings), round(settings.plan.initial_share * n_new))
     return within_share(size, 0.2, settings)
+
+
+def first_purchase(n_pool: int, n_by_class: IndexArray, settings: Settings) -> int:
+    """Items of B0 to buy, drawn at random, when some labels to train on are known.
+
+    B0 makes a first model that can rank: known labels serve as well as bought ones, so that they
+    count. Only where they lack a class B0 is bought whole, for a ranking by a model that has never
+    seen a class does not look for it.
+
+    Parameters
+    ----------
+    n_pool : int
+    n_by_class : (C,) int64
+        Known labels to train on.
+    settings : Settings
+    """
+    size = first_batch_size(n_pool, settings)
+    if not n_by_class.all():
+        return size
+    n_lacking = size - int(n_by_class.sum())
+    return max(n_lacking, settings.prices.min_batch) if n_lacking > 0 else 0
+
+
+def most_growth(n_pool: int, n_train: int, n_known: int, settings: Settings) -> int:
+    """How much |B| may grow on a forecast that has not settled: by as much as was bought.
+
+    So it doubles; of ``n_train`` labels ``n_known`` were not bought, and are no reason to leap.
+    """
+    if not n_known:
+        return n_train
+    return max(first_batch_size(n_pool, settings), n_train - n_known)
 
 
 def smallest_batch(n_pool: int, settings: Settings) -> int:
@@ -75,7 +111,8 @@ def smallest_batch(n_pool: int, settings: Settings) -> int:
 
     At most a twentieth of what a budget buys, or 20.
     """
-    size = max(_least(n_pool, settings), round(settings.plan.delta_min_share * n_pool))
+    n_new = n_pool - settings.n_known
+    size = max(_least(n_new, settings), round(settings.plan.delta_min_share * n_new))
     return within_share(size, 0.05, settings)
 
 
@@ -106,6 +143,7 @@ def decide(
     next_training_usd: Mapping[str, float],
     settings: Settings,
     outlooks: Mapping[str, Outlook | None] | None = None,
+    n_known: int = 0,
 ) -> Decision:
     """Decide what follows a round.
 
@@ -127,6 +165,8 @@ def decide(
     outlooks : mapping of candidate name to Outlook or None, optional
         What the replicas say about the latest plans. Where there is none, and as printed, the
         plans decide alone.
+    n_known : int
+        Labels in B that were known before the campaign.
 
     Returns
     -------
@@ -152,6 +192,7 @@ def decide(
         stable=stable,
         n_pool=n_pool,
         n_train=n_train,
+        n_known=n_known,
         n_left=n_left,
         n_machine_now=n_machine_now[leader] if n_left else 0,
         batch_min=min(n_left, smallest_batch(n_pool, settings)),
@@ -177,6 +218,7 @@ class _Standing:
     stable: bool
     n_pool: int
     n_train: int
+    n_known: int
     n_left: int
     n_machine_now: int
     batch_min: int
@@ -271,6 +313,9 @@ def _purchase(s: _Standing) -> tuple[int, str]:
         best = s.outlook.go_on_n_train if s.outlook is not None else s.plan.n_train
         towards_best = min((best or 0) - s.n_train, round(UNSETTLED_GROWTH * s.n_train))
         n_buy = min(s.n_left, max(s.batch_min, towards_best))
+    if not follows_plan and s.settings.preset != "paper":
+        growth = most_growth(s.n_pool, s.n_train, s.n_known, s.settings)
+        n_buy = min(n_buy, max(s.batch_min, growth))
     if not s.enough:
         return n_buy, f"training {len(s.history)} of the {MIN_ROUNDS} that a forecast needs"
     if s.outlook is not None:

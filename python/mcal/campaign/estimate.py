@@ -51,15 +51,17 @@ class Estimates:
 def n_test_items(n_pool: int, settings: Settings) -> int:
     """|T|: as asked, else clip(1.5 % of N, min(500, 5 % of N), 5,000); 5 % as in the paper.
 
-    Unless asked for, at most 15 % of what a budget buys, or 20: T only steers. Never below the
-    smallest batch that people take.
+    N without the items whose labels are known: T is drawn from those that the machine may label,
+    and only there its error counts. Unless asked for, at most 15 % of what a budget buys, or 20: T
+    only steers. Never below the smallest batch that people take.
     """
+    n_new = n_pool - settings.n_known
     if settings.plan.test_size is not None:
         return max(settings.prices.min_batch, settings.plan.test_size)
     if settings.preset == "paper":
-        return within_share(max(1, round(0.05 * n_pool)), 0.15, settings)
-    few = min(500, round(0.05 * n_pool))
-    return within_share(max(1, min(5000, max(few, round(0.015 * n_pool)))), 0.15, settings)
+        return within_share(max(1, round(0.05 * n_new)), 0.15, settings)
+    few = min(500, round(0.05 * n_new))
+    return within_share(max(1, min(5000, max(few, round(0.015 * n_new)))), 0.15, settings)
 
 
 def estimate_plan(

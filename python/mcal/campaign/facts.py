@@ -97,8 +97,15 @@ class Facts:
         return batch.n_items - batch.n_told
 
     def n_withheld(self) -> int:
-        """Items that are neither trained on nor machine-labelled: T and the broken ones."""
-        return self.store.labels(Purpose.TEST).indices.size + len(self.store.campaign.broken)
+        """Items that are neither trained on nor machine-labelled.
+
+        T, the broken ones, and those with a known label that nothing can be learned from.
+        """
+        known = [b for b in self.store.batches() if b.is_known and b.purpose is Purpose.REST]
+        useless = [self.store.batch_indices(batch.batch_id) for batch in known]
+        broken = np.fromiter(self.store.campaign.broken, dtype=np.int64)
+        test = self.store.labels(Purpose.TEST).indices
+        return np.unique(np.concatenate([test, broken, *useless])).size
 
     def labels_for_training(self, round_: int | None = None) -> tuple[IndexArray, IndexArray]:
         """What the model of a round is trained on; by default that of the present one."""
@@ -106,17 +113,23 @@ class Facts:
         usable = table.labels != NO_LABEL
         return table.indices[usable], table.labels[usable]
 
+    def n_known_train(self) -> int:
+        """Labels in B that were known before the campaign."""
+        known = (b for b in self.store.batches() if b.is_known and b.purpose is Purpose.TRAIN)
+        return sum(batch.n_items for batch in known)
+
+    def n_by_class(self) -> IndexArray:
+        """(C,) labels to train on so far."""
+        labels = self.labels_for_training()[1]
+        return np.bincount(labels, minlength=len(self.store.campaign.classes))
+
     def training_history(self, name: str) -> tuple[list[int], list[float]]:
-        """Labels bought for training, and dollars, at each finished round of a candidate.
+        """Labels in B, and dollars, at each finished round of a candidate.
 
         Trainings that were killed are charged but kept out: they say nothing about the next one.
         A training that another process than the one that trained has scored is put together.
         """
-        n_items = [
-            b.n_items
-            for b in sorted(self.store.batches(), key=lambda b: b.round)
-            if b.purpose is Purpose.TRAIN
-        ]
+        batches = [b for b in self.store.batches() if b.purpose is Purpose.TRAIN]
         cost_usd: dict[int, float] = {}
         unscored_usd: dict[int, float] = {}
         for run in self.store.runs():
@@ -128,7 +141,8 @@ class Facts:
                 trained_usd = unscored_usd.get(run.round, 0.0) if run.train_s == 0.0 else 0.0
                 cost_usd[run.round] = trained_usd + run.cost_usd + run.fixed_cost_usd
         rounds = sorted(cost_usd)
-        return [sum(n_items[: r + 1]) for r in rounds], [cost_usd[r] for r in rounds]
+        n_train = [sum(b.n_items for b in batches if b.round <= r) for r in rounds]
+        return n_train, [cost_usd[r] for r in rounds]
 
     def test_like_pool(self) -> IndexArray:
         """Test items that no purchase so far would have taken, rising.

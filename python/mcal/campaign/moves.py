@@ -15,7 +15,7 @@ __all__ = ["Move", "next_move", "round_of"]
 class Move(StrEnum):
     """A step that changes the store."""
 
-    ASK_FIRST = "ask_first"  # T and B0, both random (lines 1-2)
+    ASK_FIRST = "ask_first"  # T and B0, both random (lines 1-2); what known labels leave of them
     COLLECT = "collect"  # labels of an open batch
     TRAIN = "train"  # one candidate: train, score, profile, fit, plan (lines 12-18)
     DECIDE = "decide"  # what follows the round (lines 9, 19-26); may draw the audit
@@ -25,8 +25,11 @@ class Move(StrEnum):
 
 
 def round_of(batches: Sequence[BatchRecord]) -> int:
-    """The present round: that of the newest training batch, -1 before the first."""
-    return max((b.round for b in batches if b.purpose is Purpose.TRAIN), default=-1)
+    """The present round: that of the newest training batch, -1 before the first.
+
+    Known labels are there in round 0, whether they can be trained on or not.
+    """
+    return max((b.round for b in batches if b.purpose is Purpose.TRAIN or b.is_known), default=-1)
 
 
 def next_move(
@@ -56,7 +59,7 @@ def next_move(
     """
     if finished:
         return None
-    if not batches:
+    if verdict is None and all(b.is_known for b in batches):
         return Move.ASK_FIRST
     if any(b.status is not BatchStatus.CLOSED for b in batches):
         return Move.COLLECT

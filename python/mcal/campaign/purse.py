@@ -108,13 +108,14 @@ class Purse:
 
 
 def most_labels_of_budget(settings: Settings) -> int | None:
-    """People's labels that the whole budget buys; None without a budget."""
+    """People's labels that the whole budget buys beside the known ones; None without a budget."""
     if settings.budget_usd is None:
         return None
     purse = Purse.of(settings)
-    cheapest_nano = min(nano for _, nano in purse.people.steps_nano)
-    n_most = purse.left_nano // cheapest_nano
-    return max(0, _largest(n_most, lambda n: purse.labels_nano(n) <= purse.left_nano))
+    cheapest_nano = min(nano for _, nano in purse.people.steps_nano if nano)
+    n_most = settings.n_known + purse.left_nano // cheapest_nano
+    n_paid = _largest(n_most, lambda n: purse.labels_nano(n) <= purse.left_nano)
+    return max(0, n_paid - settings.n_known)
 
 
 def least_audit(settings: Settings) -> int:
@@ -148,6 +149,7 @@ def least_budget_usd(
     n_first : callable
         Settings with a budget to |T| + |B0|: both shrink with the budget.
     n_pool, n_broken, n_candidates : int
+        Of the unreadable items those whose label is not known.
     settings : Settings
     """
     purse = Purse.of(settings)
@@ -158,7 +160,7 @@ def least_budget_usd(
     while least_nano != before and least_nano < human_only_nano:
         before = least_nano
         asked = settings.model_copy(update={"budget_usd": to_usd(least_nano)})
-        n_people = min(n_pool, n_first(asked) + n_audit + n_broken)
+        n_people = min(n_pool, settings.n_known + n_first(asked) + n_audit + n_broken)
         least_nano = training_nano + purse.end_nano(n_people, n_pool)
     return to_usd(min(least_nano, human_only_nano))
 

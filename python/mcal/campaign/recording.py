@@ -137,7 +137,7 @@ class Recording:
         """What a judgement beyond those ordered costs: as one ordered right after the batch."""
         prices, n_items = self.settings.prices, 0
         for record in self.store.batches():
-            n_items += record.n_items
+            n_items += 0 if record.is_known else record.n_items
             if record.batch_id == batch_id:
                 break
         ((_, usd),) = prices.judgement.purchase(prices.judgements_per_item * n_items, 1)
@@ -215,6 +215,7 @@ class Recording:
                     "round": summary.rounds,
                     "n_pool": summary.n_pool,
                     "n_human": summary.n_human,
+                    "n_known": summary.n_known,
                     "spent_usd": summary.total_cost_usd,
                     "human_only_usd": summary.human_only_cost_usd,
                     "predicted_usd": summary.predicted_total_cost_usd,

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..errors import AnnotatorError
 from ..settings import Settings
-from ..store import Store
+from ..store import KNOWN, Store
 from ..types import (
     Annotator,
     BatchStatus,
@@ -22,10 +22,11 @@ from ..types import (
     Purpose,
 )
 from .budgeted import Budgeted
-from .decide import Decision, Verdict, decide, first_batch_size, smallest_batch
+from .decide import Decision, Verdict, decide, first_purchase, smallest_batch
 from .estimate import estimate_plan, n_test_items
 from .facts import Facts
 from .moves import round_of
+from .opening import beginning, least_items
 from .purse import least_audit
 from .scoring import choose_batch, choose_engine, would_be_bought
 from .training import OutOfMoney, Trained, Trainer
@@ -53,16 +54,34 @@ class Steps(Budgeted):
         self._trained: dict[str, Trained] = {}
 
     def ask_first(self) -> bool:
+        """Draw T, a simple random sample, and B0 from all items whose labels are not known.
+
+        Those are the items that the machine may come to label: T says how well it would.
+        """
         settings, n_pool = self.settings, self.pool.n_pool
-        readable = self.facts.readable(np.arange(n_pool, dtype=np.int64))
-        test = _draw(readable, n_test_items(n_pool, settings), self.seed(0, "test"))
-        rest = np.setdiff1d(readable, test)
-        first = _draw(rest, first_batch_size(n_pool, settings), self.seed(0, "first"))
+        unasked = self.facts.unasked()
+        readable = self.facts.readable(unasked)
+        n_test = n_test_items(n_pool, settings)
+        n_first = first_purchase(n_pool, self.facts.n_by_class(), settings)
+        for action in self.store.actions():
+            if action.name == KNOWN:
+                self.say("known", action.reason)
+        if readable.size < least_items(n_test, n_first):  # only where labels are known
+            why = "the labels of all items are known"
+            if unasked.size:
+                why = f"{unasked.size:,} items are left, too few for " + beginning(
+                    n_test, n_first, settings
+                )
+            return self._done(Decision(Verdict.PEOPLE, self.facts.live()[0], 0, False, {}, why), 0)
+        test = _draw(readable, n_test, self.seed(0, "test"))
+        first = _draw(np.setdiff1d(readable, test), n_first, self.seed(0, "first"))
         with self.store.transaction():
             if settings.budget_usd is not None:
                 self.record_first(test.size + first.size)
             self.add_batch(Purpose.TEST, 0, test, "random", "the test set, drawn at random")
-            self.add_batch(Purpose.TRAIN, 0, first, "random", "the first batch, drawn at random")
+            if first.size:
+                words = "the first batch, drawn at random"
+                self.add_batch(Purpose.TRAIN, 0, first, "random", words)
         self.say("ask", f"buy {test.size:,} test and {first.size:,} first training labels")
         return True
 
@@ -209,6 +228,7 @@ class Steps(Budgeted):
             outlooks={name: self.facts.outlook(round_, name) for name in live},
             n_pool=self.pool.n_pool,
             n_train=n_train,
+            n_known=self.facts.n_known_train(),
             n_left=n_left,
             n_machine_now={name: self.cut(round_, name)[0] for name in live if n_left},
             training_spent_usd=self.facts.training_spent_usd(),

@@ -15,6 +15,7 @@ _PROMISE = (
     "estimate_kind",
     "certified_error",
     "confidence",
+    "n_known",
     "n_audit",
     "class_intervals",
     "disagreement",
@@ -68,5 +69,8 @@ def evaluate(
     if (line := promise_line(summary, found)) is not None:
         print_lines(console, [line])
     print_classes(console, summary)
+    if summary.n_known:
+        words = f"{summary.n_known:,} of people's labels, at no cost to this campaign"
+        print_lines(console, [f"known before     {words}"])
     if matched_by is not None:
         print_lines(console, [f"true labels      matched by {matched_by}"])

@@ -4,9 +4,10 @@ Both are fed with ``mcal.types.Event``. An event without a share is a step and g
 own; one with a share is progress: it moves the panel's bar, and in plain output it gets a line at
 the beginning of its phase and then every ``PLAIN_EVERY_S`` seconds.
 
-Facts understood: ``round``, ``n_pool``, ``n_human``, ``spent_usd``, ``predicted_usd`` (total when
-all is done), ``predicted_interval_usd`` (its 90 % interval), ``human_only_usd`` (what people alone
-would cost), ``certified_error``. Each is kept until told anew.
+Facts understood: ``round``, ``n_pool``, ``n_human``, ``n_known`` (of these, not bought),
+``spent_usd``, ``predicted_usd`` (total when all is done), ``predicted_interval_usd`` (its 90 %
+interval), ``human_only_usd`` (what people alone would cost), ``certified_error``. Each is kept
+until told anew.
 """
 
 from __future__ import annotations
@@ -137,7 +138,9 @@ def money_words(facts: Mapping[str, Any]) -> str:
     words = []
     if "n_human" in facts:
         of_pool = f" of {facts['n_pool']:,}" if "n_pool" in facts else ""
-        words.append(f"{facts['n_human']:,}{of_pool} labels bought")
+        n_known = facts.get("n_known", 0)
+        known = f", {n_known:,} known before" if n_known else ""
+        words.append(f"{facts['n_human'] - n_known:,}{of_pool} labels bought{known}")
     if "spent_usd" in facts:
         words.append(f"${facts['spent_usd']:,.2f} spent")
     if facts.get("predicted_usd") is not None:

@@ -78,7 +78,10 @@ class CampaignStatus:
 
 
 def _bill(summary: CampaignSummary) -> Iterator[BillRow]:
-    yield BillRow("People's labels", summary.n_human, summary.human_cost_usd)
+    if summary.n_known:
+        yield BillRow("People's labels, known before", summary.n_known, 0.0)
+    n_bought = summary.n_human - summary.n_known
+    yield BillRow("People's labels", n_bought, summary.human_cost_usd)
     yield BillRow("The machine's labels", summary.n_machine, summary.machine_fee_usd)
     yield BillRow("Training and scoring", None, summary.training_cost_usd)
     yield BillRow("Total", summary.n_pool, summary.total_cost_usd)

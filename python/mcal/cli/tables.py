@@ -169,9 +169,13 @@ def _bill(summary: CampaignSummary) -> Table:
     table.add_column("")
     table.add_column("items", justify="right")
     table.add_column("dollars", justify="right")
-    n_rest = summary.n_human - summary.n_test - summary.n_train - summary.n_audit
+    n_bought_train = summary.n_train - summary.n_known_train
+    n_bought = summary.n_human - summary.n_known
+    n_rest = n_bought - summary.n_test - n_bought_train - summary.n_audit
+    if summary.n_known:
+        table.add_row("people: known before", f"{summary.n_known:,}", "")
     table.add_row("people: test set", f"{summary.n_test:,}", "")
-    table.add_row("people: training", f"{summary.n_train:,}", "")
+    table.add_row("people: training", f"{n_bought_train:,}", "")
     if summary.n_audit:
         table.add_row("people: audit", f"{summary.n_audit:,}", "")
     table.add_row("people: the rest", f"{n_rest:,}", "")

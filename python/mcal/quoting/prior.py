@@ -12,14 +12,23 @@ plan is followed, as they do in one.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
-from ..campaign.decide import MIN_ROUNDS, UNSETTLED_GROWTH, first_batch_size, smallest_batch
+from ..campaign.decide import (
+    MIN_ROUNDS,
+    UNSETTLED_GROWTH,
+    first_batch_size,
+    most_growth,
+    smallest_batch,
+)
 from ..campaign.estimate import n_test_items
 from ..campaign.forecast import expected_audit
 from ..campaign.label_cost import label_cost
+from ..campaign.opening import least_items
 from ..planning import Plan, TrainingCost, curve_knots, search_plan
 from ..selection import largest_k
 from ..settings import Settings
@@ -66,7 +75,10 @@ def draw_prior(
 def _end(world: RandomWorld, n_pool: int, settings: Settings, seed: int) -> PriorDraw:
     drawn = world.world(seed)
     prices, n_test = settings.prices, n_test_items(n_pool, settings)
-    first, step = first_batch_size(n_pool, settings), smallest_batch(n_pool, settings)
+    n_known, step = settings.n_known, smallest_batch(n_pool, settings)
+    if n_pool - n_known < least_items(n_test, 0):  # hardly anything is left to learn for
+        return PriorDraw(prices.people.total_usd(n_pool), n_pool, int(n_known < n_pool))
+    first = max(n_known, first_batch_size(n_pool, settings))  # as if all classes were among them
     sizes, error = _errors(world, n_pool, n_test, first, seed)
     if not sizes.size:  # hardly anything is left beside T and B0
         return PriorDraw(prices.people.total_usd(n_pool), n_pool, 2)
@@ -97,7 +109,8 @@ def _end(world: RandomWorld, n_pool: int, settings: Settings, seed: int) -> Prio
             batch_min=step,
         )
 
-    early = _early(first, step, search(first).n_train, n_pool - n_test)
+    growth = partial(most_growth, n_pool, n_known=n_known, settings=settings)
+    early = _early(first, step, search(first).n_train, n_pool - n_test, growth)
     plan = search(early[-1])
     labels = label_cost(n_pool, settings)
     if not (settings.is_audited and plan.n_machine):
@@ -134,12 +147,17 @@ def _usd(training: TrainingCost, trained: list[int]) -> float:
     return sum(training.of(n, 0) for n in trained)
 
 
-def _early(first: int, step: int, best: int, most: int) -> list[int]:
-    """Sizes of the trainings before a forecast decides: doubled, but to ``best`` where nearer."""
+def _early(
+    first: int, step: int, best: int, most: int, growth: Callable[[int], int] = int
+) -> list[int]:
+    """Sizes of the trainings before a forecast decides: doubled, but to ``best`` where nearer.
+
+    Or grown by as much as ``growth`` makes of a size.
+    """
     sizes = [first]
     while len(sizes) < MIN_ROUNDS and sizes[-1] < most:
         now = sizes[-1]
-        grown = min(now, best - now) if best > now else now
+        grown = min(growth(now), best - now) if best > now else growth(now)
         sizes.append(min(now + max(step, grown), most))
     return sizes
 

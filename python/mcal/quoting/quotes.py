@@ -13,6 +13,7 @@ from mcal._core import as_integer
 
 from ..campaign.decide import MIN_ROUNDS, first_batch_size
 from ..campaign.estimate import n_test_items
+from ..campaign.known import known_labels
 from ..campaign.opening import beginning, check_same_settings
 from ..campaign.outlook import Outlook
 from ..campaign.purse import Purse
@@ -63,8 +64,8 @@ class Quote:
     pays_probability : float or None
         That the total is below that; None without an interval.
     n_human : int
-        People's labels expected, those bought included; the most that a budget buys before there
-        are rounds.
+        People's labels expected, those known and those bought included; the most that a budget
+        buys before there are rounds.
     n_waits : int
         Times that people are waited for from now on.
     hours, human_only_hours : float or None
@@ -120,8 +121,8 @@ def quote(
     folder : path, optional
         Of a campaign with the same settings; need not exist.
     n_pool, n_classes : int, optional
-        N >= 20 and C >= 2 in place of opening a pool; with ``n_pool`` a campaign in ``folder`` is
-        not looked at. Default for C: the classes of ``settings``.
+        N >= 20 and C >= 2 in place of opening a pool; with ``n_pool`` a campaign in ``folder`` and
+        a file of known labels are not looked at. Default for C: the classes of ``settings``.
     n_draws : int
         Data sets of the prior, >= 1.
     now : datetime, optional
@@ -142,19 +143,22 @@ def quote(
         check_same_settings(settings, Path(folder))
         with Store.open(Path(folder), read_only=True) as store, store.transaction():
             summary = summarise(store)
-            settings = expected_settings(store, settings)
+            settings = expected_settings(store, settings.knowing(summary.n_known))
             if _has_forecast(summary, settings):
                 return _of_campaign(store, summary, settings, now)
             n_pool, n_classes = summary.n_pool, len(store.campaign.classes)
             closed = sum(
-                batch.status is BatchStatus.CLOSED and batch.purpose is not Purpose.TEST
+                batch.status is BatchStatus.CLOSED
+                and batch.purpose is not Purpose.TEST
+                and not batch.is_known
                 for batch in store.batches()
             )
             begun = _Begun(summary.rounds, summary.total_cost_usd, summary.n_human, closed)
     else:
         settings = expected_settings(None, settings)
     if n_pool is None:
-        n_pool, n_classes = _count(settings)
+        n_pool, n_classes, n_known = _count(settings)
+        settings, begun = settings.knowing(n_known), _Begun(n_human=n_known)
     elif n_classes is None:
         if settings.classes is None:
             raise SettingsError(
@@ -165,7 +169,7 @@ def quote(
     seed = derive_seed(settings.seed, 0, "quote")
     n_draws = as_integer(n_draws, "n_draws", 1)
     n_test, n_first = n_test_items(n_pool, settings), first_batch_size(n_pool, settings)
-    if n_pool < n_test + n_first + 1:
+    if n_pool < n_test + n_first + 1 and not settings.n_known:
         raise ValueError(
             f"n_pool: expected at least {n_test + n_first + 1:,} items for "
             f"{beginning(n_test, n_first, settings)}, found {n_pool:,}"
@@ -185,11 +189,13 @@ def quote(
     still = int(begun.n_human < n_pool)
     n_waits = float(np.mean([max(draw.n_waits - begun.n_waits, still) for draw in draws]))
     hours = _hours(prices, n_waits, n_human - begun.n_human)
+    n_known = settings.n_known
+    what_is_known = f"{n_known:,} labels known" if n_known else "nothing known"
     so_far = f"; the {_rounds(begun.rounds)} so far give no interval yet" if begun.rounds else ""
     return Quote(
         basis="prior",
-        given=f"{of_budget}nothing known of this data set{so_far}: {n_draws} simulated ones of its "
-        "size, as hard as those between easier than Fashion-MNIST and harder than CIFAR-10",
+        given=f"{of_budget}{what_is_known} of this data set{so_far}: {n_draws} simulated ones of "
+        "its size, as hard as those between easier than Fashion-MNIST and harder than CIFAR-10",
         n_pool=n_pool,
         n_classes=n_classes,
         rounds=begun.rounds,
@@ -201,7 +207,7 @@ def quote(
         n_human=round(n_human),
         n_waits=round(n_waits),
         hours=hours,
-        human_only_hours=_hours(prices, 1, n_pool),
+        human_only_hours=_hours(prices, 1, n_pool - settings.n_known),
         complete_at=_after(now, hours),
     )
 
@@ -282,7 +288,7 @@ def _of_campaign(
         n_human=n_human,
         n_waits=n_waits,
         hours=hours,
-        human_only_hours=_hours(prices, 1, n_pool),
+        human_only_hours=_hours(prices, 1, n_pool - summary.n_known),
         complete_at=complete_at,
     )
 
@@ -294,7 +300,7 @@ def _rounds(n_rounds: int) -> str:
 def _waits(store: Store, settings: Settings, plan: Any) -> int:
     """Batches that people still answer one after the other, as the plan has it."""
     batches = store.batches()
-    bought = {batch.purpose for batch in batches}
+    bought = {batch.purpose for batch in batches if not batch.is_known}
     is_waiting = any(batch.status is not BatchStatus.CLOSED for batch in batches)
     has_ended = bool(bought & {Purpose.AUDIT, Purpose.REST})
     steps = 0 if has_ended else int(plan["n_steps"])
@@ -303,11 +309,13 @@ def _waits(store: Store, settings: Settings, plan: Any) -> int:
     return int(is_waiting) + steps + int(audit) + int(rest)
 
 
-def _count(settings: Settings) -> tuple[int, int]:
+def _count(settings: Settings) -> tuple[int, int, int]:
+    """Items, classes and known labels."""
     if settings.pool is None:
         raise SettingsError("pool: expected a [pool] table, or the number of items; found neither")
     pool = open_pool(settings.pool, settings.classes)
-    return pool.n_pool, len(pool.classes)
+    n_known = known_labels(None, pool, settings).indices.size
+    return pool.n_pool, len(pool.classes), n_known
 
 
 def _hours(prices: PriceSettings, n_waits: float, n_items: float) -> float | None:

@@ -7,7 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, PrivateAttr, model_validator
 
 from ..prices import LabelPrices, item_prices
 from .annotator import AnnotatorSettings, LabelStudioSettings
@@ -18,6 +18,7 @@ __all__ = [
     "CertificateSettings",
     "ClassifierSettings",
     "ConsensusSettings",
+    "LabelsSettings",
     "PlanSettings",
     "PoolSettings",
     "PriceSettings",
@@ -106,11 +107,14 @@ class PriceSettings(Model):
     fixed_cost_per_training: Dollars = 0.0
     """Dollars for each training of each candidate, beside its hours."""
 
+    _n_known: int = PrivateAttr(default=0)
+
     @cached_property
     def people(self) -> LabelPrices:
-        """Prices of people's labels, item by item."""
+        """Prices of people's labels, item by item: known ones come first, and cost nothing."""
         tiers = [(tier.n_from, tier.price) for tier in self.tiers]
-        return item_prices(tiers or [(0, self.price_per_label)], self.judgements_per_item)
+        prices = item_prices(tiers or [(0, self.price_per_label)], self.judgements_per_item)
+        return prices.after_free(self._n_known)
 
     @property
     def judgement(self) -> LabelPrices:
@@ -121,9 +125,17 @@ class PriceSettings(Model):
     def scaled(self, factor: float) -> PriceSettings:
         """The same with every price of people's ``factor`` times as high."""
         tiers = tuple(tier.model_copy(update={"price": tier.price * factor}) for tier in self.tiers)
-        values = {"price_per_label": self.price_per_label * factor, "tiers": tiers}
+        return self._with(self._n_known, price_per_label=self.price_per_label * factor, tiers=tiers)
+
+    def knowing(self, n_known: int) -> PriceSettings:
+        """The same in a campaign that begins with ``n_known`` labels."""
+        return self._with(n_known)
+
+    def _with(self, n_known: int, **values: Any) -> PriceSettings:
         fields = {name: getattr(self, name) for name in type(self).model_fields}
-        return type(self).model_construct(**{**fields, **values})
+        prices = type(self).model_construct(**{**fields, **values})
+        prices._n_known = n_known
+        return prices
 
     @model_validator(mode="before")
     @classmethod
@@ -204,6 +216,15 @@ class CertificateSettings(Model):
     """Probability that the promise holds."""
 
 
+class LabelsSettings(Model):
+    """Labels that are there before the campaign."""
+
+    known: Path | None = None
+    """File with people's labels of some items, which are not bought again: what ``mcal export``
+    writes (CSV, JSON lines, Parquet, augmented manifest), or a CSV with columns ``item`` and
+    ``label``. Read once, when the campaign begins."""
+
+
 class Settings(Model):
     """A campaign, whole."""
 
@@ -228,6 +249,8 @@ class Settings(Model):
     """Where the items come from."""
     annotator: AnnotatorSettings | None = None
     """Who is asked."""
+    labels: LabelsSettings = LabelsSettings()
+    """What is known before anybody is asked."""
     classifier: tuple[ClassifierSettings, ...] = (ClassifierSettings(),)
     """The candidates; several are raced on shared labels."""
     prices: PriceSettings = PriceSettings()
@@ -243,6 +266,18 @@ class Settings(Model):
     def is_audited(self) -> bool:
         """Whether the campaign ends with an audit; the paper's rules know none."""
         return self.certificate.kind != "none" and self.preset != "paper"
+
+    @property
+    def n_known(self) -> int:
+        """Labels that the campaign began with; 0 in settings as given."""
+        return self.prices._n_known
+
+    def knowing(self, n_known: int) -> Settings:
+        """The settings of a campaign that begins with ``n_known`` labels.
+
+        They are its first labels and cost nothing; sizes and prices are those of the other items.
+        """
+        return self.model_copy(update={"prices": self.prices.knowing(n_known)})
 
     @property
     def shows_guesses(self) -> bool:

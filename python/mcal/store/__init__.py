@@ -13,6 +13,7 @@ from .differing import (
 )
 from .forecasts import RoundForecast, best_plan, forecasts, sunk_usd
 from .records import (
+    KNOWN,
     ActionRecord,
     BatchRecord,
     CampaignRecord,
@@ -40,6 +41,7 @@ from .terms import add_budget, settings_now
 __all__ = [
     "ESTIMATE_KIND",
     "FILE_NAME",
+    "KNOWN",
     "LEAST_ITEMS",
     "NO_ROUND",
     "ActionRecord",

@@ -15,7 +15,7 @@ from mcal.types import NO_LABEL, BatchStatus, IndexArray, Purpose
 
 from .clock import utc_now
 from .facts import Facts, as_integers, as_new_items, check_range
-from .records import BatchRecord, LabelTable
+from .records import KNOWN, BatchRecord, LabelTable
 
 __all__ = ["Purchases"]
 
@@ -269,6 +269,13 @@ class Purchases(Facts):
             batches=batches,
             price_usd=nano / NANO_PER_USD,
         )
+
+    def n_known(self) -> int:
+        """How many labels the campaign began with; cheap."""
+        (n_items,) = self._db.row(
+            "SELECT IFNULL(SUM(n_items), 0) FROM batches WHERE selection = ?", (KNOWN,)
+        )
+        return int(n_items)
 
     def no_label_counts(self) -> dict[Purpose, int]:
         """How many items no class fits, by what they were bought for; cheap."""

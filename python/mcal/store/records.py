@@ -9,6 +9,7 @@ from typing import Any, Literal
 from mcal.types import BatchStatus, FloatArray, IndexArray, Purpose
 
 __all__ = [
+    "KNOWN",
     "ActionRecord",
     "BatchRecord",
     "CampaignRecord",
@@ -41,6 +42,10 @@ class CampaignRecord:
     mcal_version: str
 
 
+KNOWN = "known"
+"""The selection of batches that nobody selected: labels that the campaign began with."""
+
+
 @dataclass(frozen=True)
 class BatchRecord:
     """A purchase of people's labels; ``status`` follows from the ticket and the labels told."""
@@ -58,6 +63,11 @@ class BatchRecord:
     reason: str
     created_at: str
     closed_at: str | None
+
+    @property
+    def is_known(self) -> bool:
+        """Whether its labels were there before the campaign, and nobody was asked."""
+        return self.selection == KNOWN
 
 
 @dataclass(frozen=True, eq=False)

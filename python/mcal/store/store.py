@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -70,6 +70,7 @@ class Store(Hearings, Guessing, Trainings, Rankings, Decisions):
         pool_kind: str,
         pool_fingerprint: str,
         broken: Mapping[int, str],
+        begin: Callable[[Self], None] = lambda store: None,
     ) -> Self:
         """Begin a campaign in ``folder``, which is made if need be, and open it for writing.
 
@@ -81,6 +82,8 @@ class Store(Hearings, Guessing, Trainings, Rankings, Decisions):
             The settings as given.
         n_pool, classes, pool_kind, pool_fingerprint, broken
             Of the pool; ``broken`` maps indices to reasons.
+        begin : callable, optional
+            Records what the campaign begins with, in the transaction that begins it.
 
         Raises
         ------
@@ -116,7 +119,9 @@ class Store(Hearings, Guessing, Trainings, Rankings, Decisions):
                     ),
                 )
                 database.execute_many("INSERT INTO broken_items VALUES (?, ?)", broken.items())
-            return cls(database, lock, _read_campaign(database))
+                store = cls(database, lock, _read_campaign(database))
+                begin(store)
+            return store
 
     @classmethod
     def open(cls, folder: Path, *, read_only: bool = False) -> Self:

@@ -73,6 +73,8 @@ class CampaignSummary:
     n_pool: int
     n_test: int  # measured on; without the items that no class fits
     n_train: int  # trained on; without the items that no class fits
+    n_known: int  # people's labels that were there before, and cost nothing here
+    n_known_train: int  # of these, trained on
     n_audit: int  # people's labels that check the machine's
     n_human: int  # people's labels, all of them
     n_machine: int
@@ -127,6 +129,7 @@ def _summarise(store: Store) -> CampaignSummary:
     told = dict.fromkeys(Purpose, 0)
     for batch in batches:
         told[batch.purpose] += batch.n_told
+    known = [batch for batch in batches if batch.is_known]
     no_label, labelling = store.no_label_counts(), store.machine_labelling
     n_human = sum(told.values())
     n_machine = labelling.n_items if labelling else 0
@@ -149,7 +152,7 @@ def _summarise(store: Store) -> CampaignSummary:
     elif any(run.status == "started" for run in runs):
         phase = "training"
     else:
-        phase = "deciding" if batches else "new"
+        phase = "deciding" if len(batches) > len(known) else "new"
 
     classifier = labelling.classifier if labelling else None
     if classifier is None and plan is not None:
@@ -181,6 +184,8 @@ def _summarise(store: Store) -> CampaignSummary:
         n_pool=campaign.n_pool,
         n_test=told[Purpose.TEST] - no_label[Purpose.TEST],
         n_train=told[Purpose.TRAIN] - no_label[Purpose.TRAIN],
+        n_known=sum(batch.n_items for batch in known),
+        n_known_train=sum(b.n_items for b in known if b.purpose is Purpose.TRAIN),
         n_audit=told[Purpose.AUDIT],
         n_human=n_human,
         n_machine=n_machine,
@@ -194,7 +199,7 @@ def _summarise(store: Store) -> CampaignSummary:
         human_only_cost_usd=human_only,
         predicted_total_cost_usd=predicted,
         predicted_interval_usd=interval,
-        saving=None if price is None else 1.0 - price / human_only,
+        saving=None if price is None or not human_only else 1.0 - price / human_only,
         budget_usd=settings.budget_usd,
         reserved_usd=None if settings.budget_usd is None else reserved,
         left_usd=None
@@ -230,7 +235,8 @@ def _open_batch(batch: BatchRecord) -> dict[str, Any]:
 
 def has_ended(store: Store) -> bool:
     """Whether nothing but people's labels is still to be paid: the machine labels no more."""
-    return bool(_endings(store)) or any(b.purpose is Purpose.REST for b in store.batches())
+    rest = (b for b in store.batches() if b.purpose is Purpose.REST and not b.is_known)
+    return bool(_endings(store)) or any(rest)
 
 
 def _estimated_error(store: Store, plan: EstimateRecord | None) -> float | None:

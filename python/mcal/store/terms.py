@@ -1,4 +1,4 @@
-"""What a campaign goes on with: the settings it began with, and the budget as raised last."""
+"""What a campaign goes on with: the settings and labels it began with, the budget raised last."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ __all__ = ["add_budget", "settings_now"]
 def settings_now(store: Store) -> Settings:
     """The settings as they stand."""
     settings = Settings.model_validate_json(store.campaign.settings_json)
+    settings = settings.knowing(store.n_known())
     raised = [act.details["budget_usd"] for act in store.actions() if "budget_usd" in act.details]
     return settings.model_copy(update={"budget_usd": raised[-1]}) if raised else settings
 
