@@ -25,6 +25,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "prices": {"money"},
     "manifest": set(),
     "label_studio": {"errors", "types"},
+    "notebook": set(),
     "settings": {"manifest", "prices"},
     "config": VALUES | {"settings"},
     "cuda": VALUES,
@@ -34,12 +35,14 @@ MAY_IMPORT: dict[str, set[str]] = {
     **{room: VALUES | {"settings"} for room in EFFECTS},
     "annotators": VALUES | {"settings", "consensus", "manifest", "label_studio"},
     "pools": VALUES | {"settings", "_core"},  # how many threads to decode in
-    "store": VALUES | {"settings", "consensus", "the package"},
+    "store": VALUES | {"settings", "consensus", "notebook", "the package"},
     "testing": VALUES,
     "export": VALUES | {"store", "manifest", "label_studio"},
-    "campaign": VALUES | NUMBERS | JOINED | EFFECTS | {"settings", "cuda"},
+    "campaign": VALUES | NUMBERS | JOINED | EFFECTS | {"settings", "notebook", "cuda"},
     "simulation": VALUES | NUMBERS | JOINED | {"settings", "campaign", "_core"},
-    "quoting": VALUES | NUMBERS | {"settings", "store", "pools", "campaign", "simulation", "_core"},
+    "quoting": VALUES
+    | NUMBERS
+    | {"notebook", "settings", "store", "pools", "campaign", "simulation", "_core"},
     # pools and annotators only to tell people what was found and where their files lie
     "cli": VALUES
     | {"annotators", "campaign", "config", "export", "pools", "settings", "store", "the package"}

@@ -30,13 +30,14 @@ from .moves import Move, next_move, round_of
 from .opening import check_same_settings, check_size, open_parts, with_budget
 from .recording import OnEvent
 from .result import CampaignResult, read_result
+from .showing import Shown
 from .steps import Steps
 from .training import Trainer
 
 __all__ = ["Campaign"]
 
 
-class Campaign:
+class Campaign(Shown):
     """Label a whole pool, people and machine together.
 
     A campaign lives in a folder whose store is the only truth: a process may be killed at any

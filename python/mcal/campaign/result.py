@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from ..store import CampaignSummary, Store, read_delivered
+from ..store import CampaignSummary, Store, read_delivered, summary_html
 from ..types import FloatArray, IndexArray
 
 if TYPE_CHECKING:
@@ -76,6 +76,13 @@ class CampaignResult:
         from .frame import frame_of  # pandas only when a frame is asked for
 
         return frame_of(self)
+
+    def __repr__(self) -> str:
+        return f"CampaignResult({self.labels.size:,} items, {self.summary!r})"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        return summary_html(self.summary, "Labels of a campaign")
 
 
 def read_result(

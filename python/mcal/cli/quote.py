@@ -64,31 +64,18 @@ def _print(made: Quote) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from mcal.quoting import COLUMNS, quote_rows, quote_title
+
     from .tables import print_lines
 
     console = Console(highlight=False)
-    table = Table(title=f"Quote for {made.n_pool:,} items in {made.n_classes} classes")
+    table = Table(title=quote_title(made))
     table.add_column("")
-    table.add_column("mcal", justify="right")
-    table.add_column("people alone", justify="right")
-    table.add_row("expected total", f"${made.total_usd:,.2f}", f"${made.human_only_usd:,.2f}")
-    low, high = made.interval_usd or (0.0, 0.0)
-    if low != high:  # equal once nothing is left to forecast
-        table.add_row("with 90 % between", f"${low:,.2f} and ${high:,.2f}", "")
-    if made.spent_usd:
-        table.add_row("spent so far", f"${made.spent_usd:,.2f}", "")
-    table.add_row("people's labels", f"{made.n_human:,}", f"{made.n_pool:,}")
-    if made.pays_probability is not None:
-        table.add_row("cheaper than people alone", f"{made.pays_probability:.0%} likely", "")
-    if made.hours is not None:
-        table.add_row("people's time, days", _days(made.hours), _days(made.human_only_hours))
-    if made.complete_at is not None:
-        table.add_row("labels complete", made.complete_at[:16].replace("T", " ") + " UTC", "")
+    for heading in COLUMNS:
+        table.add_column(heading, justify="right")
+    for row in quote_rows(made):
+        table.add_row(*row)
     console.print(table)
     print_lines(console, [f"given {made.given}"])
     if made.complete_at is None:
         print_lines(console, ["no date: people's pace (prices.items_per_hour) is not set"])
-
-
-def _days(hours: float | None) -> str:
-    return "-" if hours is None else f"{hours / 24.0:,.1f}"

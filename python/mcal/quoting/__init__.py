@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from .quotes import Quote, quote
+from .rows import COLUMNS, quote_rows, quote_title
 
-__all__ = ["Quote", "quote"]
+__all__ = ["COLUMNS", "Quote", "quote", "quote_rows", "quote_title"]

@@ -18,6 +18,7 @@ from ..campaign.opening import beginning, check_same_settings
 from ..campaign.outlook import Outlook
 from ..campaign.purse import Purse
 from ..errors import SettingsError
+from ..notebook import html_table
 from ..pools import open_pool
 from ..settings import PriceSettings, Settings
 from ..store import (
@@ -31,6 +32,7 @@ from ..store import (
 )
 from ..types import BatchStatus, Purpose, derive_seed
 from .prior import draw_prior
+from .rows import COLUMNS, quote_rows, quote_title
 
 __all__ = ["Quote", "quote"]
 
@@ -95,6 +97,19 @@ class Quote:
     def to_json(self) -> dict[str, Any]:
         """The same as a dictionary that JSON can hold."""
         return asdict(self)
+
+    def __repr__(self) -> str:
+        low, high = self.interval_usd or (self.total_usd, self.total_usd)
+        between = f", 90 %: ${low:,.2f} to ${high:,.2f}" if low != high else ""
+        return (
+            f"Quote(${self.total_usd:,.2f} for {self.n_pool:,} items{between}; people alone "
+            f"${self.human_only_usd:,.2f}; basis={self.basis!r})"
+        )
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        rows = [*quote_rows(self), ("given", self.given)]
+        return html_table(quote_title(self), COLUMNS, rows)
 
 
 def quote(

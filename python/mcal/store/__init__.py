@@ -27,6 +27,7 @@ from .records import (
     RunRecord,
     RunStatus,
 )
+from .showing import summary_html
 from .store import FILE_NAME, Store
 from .summary import (
     ESTIMATE_KIND,
@@ -74,5 +75,6 @@ __all__ = [
     "read_delivered",
     "settings_now",
     "summarise",
+    "summary_html",
     "sunk_usd",
 ]

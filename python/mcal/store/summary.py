@@ -28,6 +28,7 @@ from mcal.types import BatchStatus, Purpose
 from .differing import consensus_error, expected_settings, measured_disagreement
 from .forecasts import best_plan, predicted_usd, sunk_usd
 from .records import ActionRecord, BatchRecord, EstimateRecord
+from .showing import summary_html
 from .store import Store
 from .terms import settings_now
 
@@ -114,6 +115,18 @@ class CampaignSummary:
     def to_json(self) -> dict[str, Any]:
         """The same as a dictionary that JSON can hold."""
         return asdict(self)
+
+    def __repr__(self) -> str:
+        error = "estimated" if self.certified_error is None else "certified"
+        return (
+            f"CampaignSummary({self.phase}: {self.n_human:,} people's and {self.n_machine:,} "
+            f"machine's labels of {self.n_pool:,}, ${self.total_cost_usd:,.2f} spent, "
+            f"{error}_error={getattr(self, f'{error}_error')})"
+        )
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        return summary_html(self)
 
 
 def summarise(store: Store) -> CampaignSummary:
