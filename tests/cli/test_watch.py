@@ -281,7 +281,7 @@ def test_the_panel_tells_what_is_done_and_what_it_costs(store: Store, folder: Pa
     buy(store, 20, 30, Purpose.TRAIN, 1, told=12)
     told = shown(read_standing(folder))
     assert "waiting for people  [c]\n" in told
-    assert "round 1, train: 12 of 30 labels are in\n" in told
+    assert "round 1, train: 12 of 30 labels are in\nasked 0 s ago\n" in told
     assert re.search(r"people's labels +32 of 100 +\$1\.28\n", told)
     assert re.search(r"predicted in all +\$2\.51\n", told)
     assert "The whole bill as forecast, by round" in told
@@ -315,6 +315,14 @@ def test_the_panel_fits_the_terminal(store: Store, folder: Path, width: int, hei
     rounds = [line for line in lines if re.match(r"\d+ .*\$\d", line)]
     room = height - (len(lines) - len(rounds))
     assert len(rounds) == min(15, room - 1)
+
+
+def test_why_a_campaign_is_stuck_is_told_whole(store: Store, folder: Path) -> None:
+    reason = "the budget of $20.00 is spent but for what is kept back; " * 3
+    store.add_action(round=0, name="stuck", reason=reason, details={})
+    told = shown(read_standing(folder), width=40)
+    assert "stuck  [c]" in told
+    assert " ".join(reason.split()) in " ".join(told.split())
 
 
 def test_a_campaign_without_a_round_has_no_chart(tmp_path: Path) -> None:

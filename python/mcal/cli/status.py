@@ -23,7 +23,11 @@ def status(
     ] = False,
     every: Annotated[
         float | None,
-        typer.Option(min=0.1, help=f"With --watch: seconds between looks.  [default: {EVERY_S:g}]"),
+        typer.Option(
+            min=0.1,
+            max=3600.0,
+            help=f"With --watch: seconds between looks.  [default: {EVERY_S:g}]",
+        ),
     ] = None,
 ) -> None:
     """Show labels, dollars, errors, and what each round forecast.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -106,7 +107,8 @@ def panel(
     summary = standing.summary
     head = [
         Text.assemble((summary.phase, "bold cyan"), f"  {folder}"),
-        *(Text(words) for words in (_work(standing), *_life(standing, now)) if words),
+        *map(Text, textwrap.wrap(_work(standing), width)),
+        *map(Text, textwrap.wrap(_life(standing, now), width)),
         Text(),
     ]
     bill = _bill(standing)
@@ -181,25 +183,32 @@ def _work(standing: Standing) -> str:
     return summary.stop_reason or ""
 
 
-def _life(standing: Standing, now: datetime) -> Iterator[str]:
-    """How long a training has taken, and whether it still goes on."""
-    run = standing.training
-    if run is None or standing.summary.phase != "training":
-        return
+def _life(standing: Standing, now: datetime) -> str:
+    """How long it has taken, and whether a training still goes on; changes with time alone."""
+    summary, run = standing.summary, standing.training
+    if summary.phase == "waiting for people" and (batch := summary.open_batch) is not None:
+        return f"asked {_span(_age_s(batch['created_at'], now))} ago"
+    if summary.phase != "training" or run is None:
+        return ""
     silence_s = _silence_s(standing, now)
-    if silence_s >= _SILENT_S:
-        yield f"no sign of life for {_span(silence_s)}; if it was killed, the command that ran it"
-        yield "continues the campaign"
-    else:
-        yield f"{_span(run.train_s + run.score_s)} so far, last sign of life {_span(silence_s)} ago"
+    if silence_s < _SILENT_S:
+        so_far = _span(run.train_s + run.score_s)
+        return f"{so_far} so far, last sign of life {_span(silence_s)} ago"
+    return (
+        f"no sign of life for {_span(silence_s)}; if its process has ended, the command that ran "
+        "it continues the campaign"
+    )
 
 
 def _silence_s(standing: Standing, now: datetime) -> float:
     """Seconds since the training under way gave a sign of life; 0 where none is."""
     if standing.training is None or standing.summary.phase != "training":
         return 0.0
-    seen_at = datetime.fromisoformat(standing.training.seen_at)
-    return max(0.0, (now - seen_at).total_seconds())
+    return _age_s(standing.training.seen_at, now)
+
+
+def _age_s(then: str, now: datetime) -> float:
+    return max(0.0, (now - datetime.fromisoformat(then)).total_seconds())
 
 
 def _span(seconds: float) -> str:
