@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -286,6 +287,13 @@ def test_the_panel_tells_what_is_done_and_what_it_costs(store: Store, folder: Pa
     assert re.search(r"predicted in all +\$2\.51\n", told)
     assert "The whole bill as forecast, by round" in told
     assert "now" in told
+
+
+def test_labels_known_before_are_not_bought(store: Store, folder: Path) -> None:
+    standing = read_standing(folder)
+    told = shown(replace(standing, summary=replace(standing.summary, n_known=4)))
+    assert re.search(r"known before +4 *\n", told)
+    assert re.search(r"people's labels +16 of 100", told)
 
 
 def test_a_training_shows_its_last_sign_of_life(store: Store, folder: Path) -> None:

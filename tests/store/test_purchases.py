@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from mcal.errors import StoreError
 from mcal.store import FILE_NAME, Store
-from mcal.types import NO_LABEL, BatchStatus, Purpose
+from mcal.types import NO_LABEL, BatchStatus, Judgements, Purpose
 
 
 def test_a_batch_goes_from_planned_to_closed(create, buy):
@@ -285,6 +285,24 @@ def test_prices_of_one_batch_are_not_those_of_another(create, buy):
     assert store.tell(first, [5, 3, 2, 1], [0, 1, 0, 1]) == 4
     assert store.labels().price_usd.tolist() == [0.05, 0.05, 0.04, 0.01, 0.02, 0.02]
     assert store.spend()["labels"] == 0.19
+    assert store.batch_costs_usd() == [0.15, 0.04]
+
+
+def test_a_batch_costs_what_its_labels_and_further_judgements_do(create, buy):
+    store = create()
+    assert store.batch_costs_usd() == []
+    first, second = buy(store, [1, 2, 3]), buy(store, [4, 5], price_per_label=0.05)
+    assert store.batch_costs_usd() == [0.0, 0.0]
+    store.tell(second, [5], [0])
+    items, people = np.array([1, 1, 2]), ("ann", "bob", "ann")
+    said = Judgements(items, np.zeros(3, np.int64), people)
+    store.add_judgements(first, said, n_ordered=1, further_usd=0.001)
+    store.tell(first, [1, 2], [0, 0])
+    assert store.batch_costs_usd() == [0.081, 0.05]
+    table = store.labels()
+    by_label = np.bincount(table.batches, table.price_usd)
+    assert store.batch_costs_usd() == pytest.approx(by_label.tolist())
+    assert sum(store.batch_costs_usd()) == pytest.approx(store.spend()["labels"])
 
 
 @pytest.mark.parametrize(

@@ -55,6 +55,11 @@ def test_a_forecast_has_its_interval_until_the_end(summary):
     assert "<b>" not in done._repr_html_()
 
 
+def test_labels_known_before_are_not_bought(summary):
+    told = cells(replace(summary, n_known=4))
+    assert "|known before|4|people's labels|6|$0.40|" in told
+
+
 def test_a_budget_is_told(summary):
     assert "|budget|$3.00|" in cells(replace(summary, budget_usd=3.0))
 

@@ -133,7 +133,9 @@ def _bill(standing: Standing) -> Table:
     table.add_column()
     table.add_column(justify="right")
     table.add_column(justify="right")
-    of_pool = f"{summary.n_human:,} of {summary.n_pool:,}"
+    if summary.n_known:
+        table.add_row("known before", f"{summary.n_known:,}", "")
+    of_pool = f"{summary.n_human - summary.n_known:,} of {summary.n_pool:,}"
     table.add_row("people's labels", of_pool, f"${summary.human_cost_usd:,.2f}")
     if summary.n_machine:
         fee = f"${summary.machine_fee_usd:,.2f}"
@@ -157,6 +159,7 @@ def _line(standing: Standing, now: datetime) -> str:
     summary = standing.summary
     facts = {
         "n_human": summary.n_human,
+        "n_known": summary.n_known,
         "n_pool": summary.n_pool,
         "spent_usd": summary.total_cost_usd,
         "predicted_usd": None if summary.finished_at else summary.predicted_total_cost_usd,

@@ -164,6 +164,24 @@ class Decisions(Facts):
         rows = self._db.rows("SELECT stop_reason, details, finished_at FROM finish")
         return FinishRecord(rows[0][0], json.loads(rows[0][1]), rows[0][2]) if rows else None
 
+    def batch_costs_usd(self) -> list[float]:
+        """What the labels of each batch have cost so far, in the order of ``batches()``.
+
+        Summed exactly, as ``spend`` is. Cheap: an entry per delivery and the further judgements
+        are read, no label.
+        """
+        rows = self._db.rows(
+            "SELECT batch, IFNULL(SUM(amount_nano), 0) FROM batches LEFT JOIN spend USING (batch)"
+            " GROUP BY batch ORDER BY batch"
+        )
+        further_nano = dict(
+            self._db.rows(
+                "SELECT batch, SUM(price_nano) FROM judgements JOIN batch_items USING (item)"
+                " WHERE price_nano > 0 GROUP BY batch"
+            )
+        )
+        return [to_usd(nano + further_nano.get(batch, 0)) for batch, nano in rows]
+
     def spend(self) -> dict[str, float]:
         """Dollars by kind: "labels", "machine_fee", "training" (scoring included), "fixed".
 

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from math import inf
 from typing import Any
 
-import numpy as np
-
 from mcal.money import add_usd
 from mcal.types import Purpose
 
@@ -42,9 +40,8 @@ class RoundForecast:
 def forecasts(store: Store) -> tuple[RoundForecast, ...]:
     """One per round that has a plan, oldest first.
 
-    They are kept within a budget, as ``CampaignSummary.predicted_total_cost_usd`` is. Cost: reads
-    every label that people gave. Of a campaign that somebody else works on, read it within one
-    ``store.transaction()``.
+    They are kept within a budget, as ``CampaignSummary.predicted_total_cost_usd`` is. Of a campaign
+    that somebody else works on, read it within one ``store.transaction()``.
     """
     plans, bought = store.estimates("plan"), _bought(store)
     budget_usd = settings_now(store).budget_usd or inf
@@ -93,11 +90,9 @@ class _Bought:
 
 
 def _bought(store: Store) -> list[_Bought]:
-    batches, table = store.batches(), store.labels()
-    usd = np.bincount(table.batches, table.price_usd, minlength=len(batches))
     return [
-        _Bought(batch.purpose, batch.round, batch.n_items, round(float(cost), 9))
-        for batch, cost in zip(batches, usd, strict=True)
+        _Bought(batch.purpose, batch.round, batch.n_items, cost_usd)
+        for batch, cost_usd in zip(store.batches(), store.batch_costs_usd(), strict=True)
         if batch.purpose in (Purpose.TEST, Purpose.TRAIN)
     ]
 

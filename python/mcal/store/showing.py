@@ -40,7 +40,10 @@ def _promise(summary: CampaignSummary) -> Iterator[tuple[str, ...]]:
 
 def _bill(summary: CampaignSummary) -> Iterator[tuple[str, ...]]:
     n_pool = f"{summary.n_pool:,}"
-    yield "people's labels", f"{summary.n_human:,}", _usd(summary.human_cost_usd)
+    if summary.n_known:
+        yield "known before", f"{summary.n_known:,}", ""
+    n_bought = summary.n_human - summary.n_known
+    yield "people's labels", f"{n_bought:,}", _usd(summary.human_cost_usd)
     yield "machine's labels", f"{summary.n_machine:,}", _usd(summary.machine_fee_usd)
     if summary.n_unlabelled:
         yield "not labelled yet", f"{summary.n_unlabelled:,}", ""
