@@ -129,25 +129,24 @@ def panel(
 
 def _bill(standing: Standing) -> Table:
     summary = standing.summary
-    table = Table.grid(padding=(0, 2))
-    table.add_column()
-    table.add_column(justify="right")
-    table.add_column(justify="right")
+    table = Table.grid(padding=(0, 1))
+    for justify in ("left", "right", "right"):
+        table.add_column(justify=justify, no_wrap=True)  # a line each: the chart has the rest
     if summary.n_known:
         table.add_row("known before", f"{summary.n_known:,}", "")
     of_pool = f"{summary.n_human - summary.n_known:,} of {summary.n_pool:,}"
-    table.add_row("people's labels", of_pool, f"${summary.human_cost_usd:,.2f}")
+    table.add_row("people", of_pool, f"${summary.human_cost_usd:,.2f}")
     if summary.n_machine:
         fee = f"${summary.machine_fee_usd:,.2f}"
-        table.add_row("machine's labels", f"{summary.n_machine:,}", fee)
+        table.add_row("machine", f"{summary.n_machine:,}", fee)
     rounds = f"{summary.rounds:,} round{'s' * (summary.rounds != 1)}"
-    table.add_row("training, scoring", rounds, f"${summary.training_cost_usd:,.2f}")
+    table.add_row("training", rounds, f"${summary.training_cost_usd:,.2f}")
     table.add_row("spent", "", f"${summary.total_cost_usd:,.2f}", style="bold")
     if summary.predicted_total_cost_usd is not None:
-        table.add_row("predicted in all", "", f"${summary.predicted_total_cost_usd:,.2f}")
+        table.add_row("predicted", "", f"${summary.predicted_total_cost_usd:,.2f}")
         low, high = summary.predicted_interval_usd or (0.0, 0.0)
         if low < high:
-            table.add_row("with 90 % between", f"${low:,.2f}", f"${high:,.2f}")
+            table.add_row("90 % between", f"${low:,.2f}", f"${high:,.2f}")
     if summary.budget_usd is not None:
         table.add_row("budget", "", f"${summary.budget_usd:,.2f}")
     table.add_row("people alone", "", f"${summary.human_only_cost_usd:,.2f}")
