@@ -10,6 +10,7 @@ import base64
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 from xml.etree import ElementTree
 
@@ -37,6 +38,10 @@ class Form:
     image: str  # the image's name
     labels: dict[str, int]  # by the word that an annotation carries
 
+    @cached_property
+    def _words(self) -> dict[int, str]:
+        return {label: word for word, label in self.labels.items()}
+
     def label(self, result: Any) -> int | str:
         """The class number or NO_LABEL that an annotation gives, or what is wrong with it."""
         words = [
@@ -54,13 +59,12 @@ class Form:
 
     def result(self, label: int) -> list[dict[str, Any]]:
         """``label`` as an annotation or a prediction carries it."""
-        word = next(word for word, known in self.labels.items() if known == label)
         return [
             {
                 "from_name": self.control,
                 "to_name": self.image,
                 "type": "choices",
-                "value": {"choices": [word]},
+                "value": {"choices": [self._words[label]]},
             }
         ]
 

@@ -28,7 +28,8 @@ _OPTIONAL = (
     ("torchvision", "torchvision", "torch", "architectures and data sets"),
     ("PIL", "pillow", "images", "folders of images"),
     ("sklearn", "scikit-learn", "digits", "the bundled digits"),
-    ("pyarrow", "pyarrow", "parquet", "export to parquet"),
+    ("pyarrow", "pyarrow", "parquet", "export to parquet and huggingface"),
+    ("pandas", "pandas", "pandas", "results as frames"),
 )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import os
 from collections import Counter
-from pathlib import Path
 
 from mcal.errors import ExportError
 
@@ -56,8 +55,8 @@ def write_image_folder(rows: Rows, items: Items, folder: NewFolder) -> Counter[s
                 if class_folder not in made:
                     (folder.path / class_folder).mkdir()
                     made.add(class_folder)
-                name = _place(items, image, index, item, folder.path / class_folder)
-                folder.put(f"{class_folder}/{name}")
+                name = _place(items, image, index, item, f"{folder.path}/{class_folder}")
+                folder.note(f"{class_folder}/{name}")
                 writer.writerow((*row, f"{class_folder}/{name}"))
     return left_out
 
@@ -72,7 +71,7 @@ def _reason_to_leave_out(
     return _UNREADABLE if index in items.broken else None
 
 
-def _place(items: Items, image: bytes | None, index: int, item: str, folder: Path) -> str:
+def _place(items: Items, image: bytes | None, index: int, item: str, folder: str) -> str:
     """Link or write an item; its name there is its own unless that is taken."""
     safe = safe_name(item)
     stem, ending = os.path.splitext(safe)
@@ -82,10 +81,10 @@ def _place(items: Items, image: bytes | None, index: int, item: str, folder: Pat
     while True:
         try:
             if image is not None:
-                with (folder / name).open("xb") as file:
+                with open(f"{folder}/{name}", "xb") as file:
                     file.write(image)
             elif items.path is not None:
-                os.symlink(os.path.abspath(items.path(index)), folder / name)
+                os.symlink(os.path.abspath(items.path(index)), f"{folder}/{name}")
             return name
         except FileExistsError:
             stem = f"{stem}~{index}"

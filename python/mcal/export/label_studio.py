@@ -80,6 +80,7 @@ def write_label_studio(rows: Rows, items: Items, folder: NewFolder, template: st
 
 
 def _tasks(rows: Rows, config: str, address: Callable[[int, str], str]) -> Iterator[bytes]:
+    encode = json.JSONEncoder(ensure_ascii=False).encode
     form = read_form(config, rows.delivered.classes, "the configuration")
     for piece in rows.pieces(_PIECE):
         for row, label in zip(rows.tuples(piece), piece.labels.tolist(), strict=True):
@@ -92,4 +93,4 @@ def _tasks(rows: Rows, config: str, address: Callable[[int, str], str]) -> Itera
                 task["predictions"] = [form.prediction(label, confidence, model)]
             elif source is not None:
                 task["annotations"] = [{"result": form.result(NO_LABEL if label < 0 else label)}]
-            yield json.dumps(task, ensure_ascii=False).encode("utf-8")
+            yield encode(task).encode("utf-8")

@@ -46,8 +46,12 @@ class NewFolder:
 
     def put(self, name: str) -> Path:
         """The place for a file that is about to be written there as ``name``, with ``/``."""
-        self._list.write(name + "\n")
+        self.note(name)
         return self.path / name
+
+    def note(self, name: str) -> None:
+        """Remember a file that was written there by other means."""
+        self._list.write(name + "\n")
 
     def close(self) -> None:
         """Nothing more is put there."""
