@@ -110,6 +110,8 @@ def _who(summary: CampaignSummary) -> Iterator[str]:
     yield f"| machine | {summary.n_machine:,} | {fee:,.2f} |"
     yield f"| training and scoring | | {summary.training_cost_usd:,.2f} |"
     yield f"| all | {summary.n_pool - summary.n_unlabelled:,} | {summary.total_cost_usd:,.2f} |"
+    if summary.n_known:
+        yield from ("", f"{summary.n_known:,} of people's labels were known before, at no price.")
     if summary.n_no_label:
         yield from ("", f"People found that no class fits {summary.n_no_label:,} items.")
     if summary.n_broken:
