@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+import os
+import sys
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ import pytest
 from PIL import Image
 
 from mcal.errors import AnnotatorError
-from mcal.export import label_studio
+from mcal.export import export, label_studio
 from mcal.label_studio import read_form, write_form
 from mcal.types import NO_LABEL
 
@@ -108,6 +110,16 @@ def test_many_tasks_are_cut_into_files(photos, tmp_path, monkeypatch, most, what
         assert [len(json.loads(file.read_text("utf-8"))) for file in files] == [4, 4, 3]
     else:
         assert all(file.stat().st_size <= most + 10 for file in files)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names of any bytes")
+def test_a_file_name_that_is_no_text_is_addressed_by_its_bytes(photos, tmp_path) -> None:
+    strange = tmp_path / os.fsdecode(b"caf\xe9.png")
+    out = export(
+        photos.store, tmp_path / "o", "label-studio", item_name=str, item_path=lambda _: strange
+    )
+    assert out.n_items == 11
+    assert tasks(tmp_path / "o")[0]["data"]["image"].endswith("/caf%E9.png")
 
 
 def test_an_address_has_one_place_for_the_name(photos, tmp_path) -> None:

@@ -57,6 +57,18 @@ def test_a_file_of_the_user_is_never_deleted(photos, tmp_path, where) -> None:
     assert files(out) == before
 
 
+@pytest.mark.parametrize("where", ["cat/a_b.png", "labels.csv"])
+def test_what_the_user_changed_is_not_deleted_either(photos, tmp_path, where) -> None:
+    out = tmp_path / "out"
+    photos.export(out, "imagefolder")
+    (tmp_path / "mine").write_text("precious")
+    os.utime(tmp_path / "mine", (0, 0))  # as old as a file may be
+    (tmp_path / "mine").replace(out / where)
+    with pytest.raises(ExportError, match=f"were changed since they were exported .{where}."):
+        photos.export(out, "imagefolder")
+    assert (out / where).read_text() == "precious"
+
+
 def test_a_file_put_there_meanwhile_is_not_deleted_either(photos, tmp_path) -> None:
     out = tmp_path / "out"
     photos.export(out, "imagefolder")

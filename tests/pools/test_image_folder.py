@@ -11,7 +11,7 @@ from mcal.pools import ImageFolderPool, open_pool
 from mcal.pools.image_folder import list_files
 from mcal.settings import PoolSettings
 from mcal.testing import PoolContract
-from mcal.types import Pool
+from mcal.types import FilePool, Pool
 
 pytest.importorskip("PIL")
 from PIL import Image
@@ -228,3 +228,16 @@ class TestCache:
         assert len(list((tmp_path / "in").iterdir())) == 2
         limited = open_pool(settings.model_copy(update={"limit": 1}), CLASSES)
         assert (limited.n_pool, limited.broken()) == (1, {})
+
+
+def test_an_item_is_its_file_whether_it_can_be_read_or_not(tmp_path: Path) -> None:
+    write_image(tmp_path / "a" / "1.png")
+    (tmp_path / "b.png").write_bytes(b"no picture")
+    pool = ImageFolderPool(tmp_path, CLASSES, 8)
+    assert isinstance(pool, FilePool)
+    assert [pool.item_path(index) for index in range(2)] == [
+        tmp_path / "a" / "1.png",
+        tmp_path / "b.png",
+    ]
+    with pytest.raises(ValueError, match="index: expected"):
+        pool.item_path(2)

@@ -116,7 +116,7 @@ def _check_outside_pool(store: Store, path: Path) -> None:
     from mcal.settings import Settings
 
     pool = Settings.model_validate_json(store.campaign.settings_json).pool
-    if pool is None or pool.path is None or not pool.path.is_dir():
+    if pool is None or pool.path is None or pool.kind not in ("image-folder", "image-tree"):
         return
     if path.resolve().is_relative_to(pool.path.expanduser().resolve()):
         raise ExportError(f"{path}: lies in the pool's own folder and would become an item of it")

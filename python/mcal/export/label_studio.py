@@ -45,7 +45,8 @@ def image_addresses(items: Items, template: str | None) -> Callable[[int, str], 
 
     def by_item(index: int, name: str) -> str:
         if items.path is not None:
-            return LOCAL_FILES + quote(os.path.abspath(items.path(index)).lstrip("/"))
+            path = os.fsencode(os.path.abspath(items.path(index)))  # whatever bytes it is of
+            return LOCAL_FILES + quote(path.lstrip(b"/"))
         image = items.image(index)
         return name if image is None else data_uri(Picture(image, "image/png"))
 

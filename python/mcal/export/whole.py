@@ -62,7 +62,8 @@ class NewFolder:
 def whole_folder(path: Path) -> Iterator[NewFolder]:
     """A folder to fill that takes the name ``path`` at the end, as ``whole_file`` does.
 
-    Only an empty folder and a former export with nothing of anybody else's in it are replaced.
+    Only an empty folder and a former export are replaced, in which nobody has put or changed
+    anything since.
     """
     with _told(path):
         path = Path(os.path.realpath(path))  # a link to a larger disk stays a link to it
@@ -86,16 +87,26 @@ def _check_replaceable(path: Path) -> None:
         return
     if not path.is_dir():
         raise ExportError(f"{path}: expected a folder to write, found a file")
-    ours = {LIST_NAME}
+    ours: set[str] = set()
+    made_ns = 0
     if (path / LIST_NAME).is_file():
         with (path / LIST_NAME).open(encoding="utf-8") as file:
-            ours.update(line.rstrip("\n") for line in file)
+            ours = {LIST_NAME, *(line.rstrip("\n") for line in file)}
+        made_ns = _changed_ns(path / LIST_NAME)  # the list is finished last
     for found in _files(path):
         if found not in ours:
-            raise ExportError(
-                f"{path}: has files that no export put there ({found}); they would be lost: "
-                "give another folder"
-            )
+            what = "files that no export put there"
+        elif _changed_ns(path / found) > made_ns:
+            what = "files that were changed since they were exported"
+        else:
+            continue
+        raise ExportError(f"{path}: has {what} ({found}); they would be lost: give another folder")
+
+
+def _changed_ns(file: Path) -> int:
+    """When a file, or a link itself, was last written, moved here or otherwise touched."""
+    status = file.lstat()
+    return max(status.st_mtime_ns, status.st_ctime_ns)
 
 
 def _files(folder: Path) -> Iterator[str]:
