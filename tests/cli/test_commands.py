@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -13,8 +14,10 @@ from PIL import Image
 from rich.console import Console
 from typer.testing import CliRunner, Result
 
+from mcal import export
 from mcal.annotators import FilesAnnotator
 from mcal.cli import app, drive, tables
+from mcal.cli.export import ExportFormat
 from mcal.shares import percent_at_least, percent_at_most
 from mcal.store import ClassInterval, ClassIntervals
 
@@ -192,6 +195,10 @@ def test_an_export_does_not_become_an_item_of_its_pool(photos: Path) -> None:
         assert result.exit_code == 1
         assert f"{pool / name}: lies in the pool's own folder" in result.stderr
         assert not (pool / name).exists()
+
+
+def test_the_command_knows_every_format_of_the_library() -> None:
+    assert [*ExportFormat] == [*get_args(export.ExportFormat)]
 
 
 def test_addresses_are_for_formats_that_have_them(finished: Path) -> None:
