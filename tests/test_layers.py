@@ -38,6 +38,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "store": VALUES | {"settings", "consensus", "notebook", "the package"},
     "testing": VALUES,
     "export": VALUES | {"store", "manifest", "label_studio"},
+    "report": VALUES | NUMBERS | JOINED | {"settings", "store", "campaign", "the package"},
     "campaign": VALUES | NUMBERS | JOINED | EFFECTS | {"settings", "notebook", "cuda"},
     "simulation": VALUES | NUMBERS | JOINED | {"settings", "campaign", "_core"},
     "quoting": VALUES
@@ -45,7 +46,17 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {"notebook", "settings", "store", "pools", "campaign", "simulation", "_core"},
     # pools and annotators only to tell people what was found and where their files lie
     "cli": VALUES
-    | {"annotators", "campaign", "config", "export", "pools", "settings", "store", "the package"}
+    | {
+        "annotators",
+        "campaign",
+        "config",
+        "export",
+        "pools",
+        "report",
+        "settings",
+        "store",
+        "the package",
+    }
     | {"cuda"}  # the doctor
     | {"manifest"}  # the export's source-ref
     | {"simulation", "quoting"},
@@ -58,9 +69,11 @@ DOORS: dict[str, set[str]] = {
     "botocore": {"annotators"},
     "crowdkit": {"annotators"},
     "cupy": {"cuda"},
+    "cycler": {"report"},  # comes with Matplotlib
     "filelock": {"store"},
     "httpx": {"annotators"},
     "pandas": {"annotators", "campaign"},  # what crowd-kit takes, and results
+    "markupsafe": {"report"},  # comes with Jinja
     "pyarrow": {"annotators", "export"},
     "pydantic": {"config", "settings"},
     "pytest": {"testing"},

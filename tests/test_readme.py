@@ -31,7 +31,7 @@ def options_of(command: str) -> set[str]:
 
 def uses() -> list[tuple[str, str]]:
     """Every use of the command line: its command, and the text up to the end of the code."""
-    names = "demo|quote|run|label|status|export|evaluate|simulate|doctor"
+    names = "demo|quote|run|label|status|report|export|evaluate|simulate|doctor"
     found = re.findall(rf"\bmcal ({names})\b([^`\n]*)", README)
     return [(name, rest) for name, rest in found]
 

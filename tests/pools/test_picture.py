@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from mcal.errors import PoolError
-from mcal.pools import ArrayPool, EmbeddingPool, ImageFolderPool, picture_of
+from mcal.pools import ArrayPool, EmbeddingPool, ImageFolderPool, picture_of, thumbnail_of
 
 CLASSES = ("cat", "dog")
 NOISE = np.random.default_rng(0)
@@ -77,3 +77,31 @@ def test_a_file_that_is_gone_is_told(folder: Path) -> None:
     (folder / "a.jpg").unlink()
     with pytest.raises(PoolError, match=r"a\.jpg: sound at opening"):
         picture_of(pool, 0)
+
+
+def test_a_tiny_item_is_its_own_thumbnail() -> None:
+    images = NOISE.integers(0, 256, (2, 28, 28), np.uint8)
+    small = thumbnail_of(ArrayPool(images, CLASSES), 1)
+    assert small is not None
+    assert small.media_type == "image/png"
+    assert np.array_equal(pixels(small.data)[:, :, 0], images[1])
+
+
+def test_a_large_item_becomes_small_in_shape_and_bytes() -> None:
+    images = NOISE.integers(0, 256, (1, 600, 300, 3), np.uint8)
+    small = thumbnail_of(ArrayPool(images, CLASSES), 0, side=100)
+    assert small is not None
+    assert small.media_type == "image/jpeg"
+    assert pixels(small.data).shape == (100, 50, 3)
+    assert len(small.data) < 10_000
+
+
+def test_what_cannot_be_shown_has_no_thumbnail(folder: Path) -> None:
+    pool = ImageFolderPool(folder, CLASSES, 8)
+    (folder / pool.item_name(0)).write_bytes(b"\x89PNG no longer")
+    (folder / pool.item_name(1)).unlink()
+    assert thumbnail_of(pool, 0) is None
+    assert thumbnail_of(pool, 1) is None
+    assert thumbnail_of(EmbeddingPool(np.zeros((3, 2), np.float32), CLASSES), 1) is None
+    with pytest.raises(ValueError, match="index"):
+        thumbnail_of(pool, 99)

@@ -187,6 +187,7 @@ def search(
     n_pool: int,
     n_withheld: int,
     settings: Settings,
+    n_from: int | None = None,
     surface_stride: int = 0,
 ) -> Searched:
     """The cheapest plan on curves that are fitted, before an audit's labels are counted.
@@ -199,12 +200,15 @@ def search(
         |B| now.
     n_pool, n_withheld, settings
         As for ``estimate_plan``.
+    n_from : int, optional
+        Where the plans begin, if not now: with hindsight.
     surface_stride : int
         Above 0: ``plan.surface`` has the total for every theta at every so many |B|.
     """
     rules, prices = settings.plan, settings.prices
     as_printed = settings.preset == "paper"
-    knots = curve_knots(n_train, n_pool - n_withheld)
+    n_from = n_train if n_from is None else n_from
+    knots = curve_knots(n_from, n_pool - n_withheld)
     by_doubt = settings.selection in BY_DOUBT and not as_printed
     ahead = PoolCurves(fits, n_train, n_pool - n_withheld, by_doubt)
     error = bound = ahead.predict(knots)
@@ -222,7 +226,7 @@ def search(
         thetas,
         n_pool=n_pool,
         n_test=n_withheld,
-        n_train=n_train,
+        n_train=n_from,
         target_error=settings.target_error,
         target=settings.target,
         price_per_label=prices.people.first_usd,

@@ -12,7 +12,7 @@ from typer.core import TyperGroup
 from mcal import __version__
 from mcal.errors import McalError
 
-from . import demo, doctor, evaluate, export, label, quote, run, simulate, status
+from . import demo, doctor, evaluate, export, label, quote, report, run, simulate, status
 
 __all__ = ["FAILED", "STOPPED", "app"]
 
@@ -74,6 +74,7 @@ app.command("quote")(quote.quote)
 app.command("run")(run.run)
 app.command("label")(label.label)
 app.command("status")(status.status)
+app.command("report")(report.report)
 app.command("export")(export.export)
 app.command("evaluate")(evaluate.evaluate)
 app.command("simulate")(simulate.simulate)

@@ -8,7 +8,7 @@ from .arrays import ArrayPool, EmbeddingPool, open_array
 from .fashion_mnist import find_fashion_mnist
 from .image_folder import ImageFolderPool
 from .open import open_pool, read_truth
-from .picture import picture_of
+from .picture import picture_of, thumbnail_of
 
 __all__ = [
     "ArrayPool",
@@ -19,4 +19,5 @@ __all__ = [
     "open_pool",
     "picture_of",
     "read_truth",
+    "thumbnail_of",
 ]

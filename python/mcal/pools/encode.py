@@ -15,7 +15,7 @@ try:
 except ImportError as error:
     raise MissingExtraError("pillow", "images") from error
 
-__all__ = ["encode_png", "for_browsers"]
+__all__ = ["encode_png", "for_browsers", "shrink"]
 
 _BROWSERS_SHOW = {"AVIF", "GIF", "JPEG", "PNG", "WEBP"}
 _LARGEST_SIDE = 4096
@@ -44,3 +44,20 @@ def for_browsers(data: bytes) -> tuple[bytes, str]:
         rgb = ImageOps.exif_transpose(to_rgb(image))
         rgb.thumbnail((_LARGEST_SIDE, _LARGEST_SIDE))
         return encode_png(np.asarray(rgb)), "image/png"
+
+
+def shrink(data: bytes, side: int) -> tuple[bytes, str]:
+    """An image file made small: at most ``side`` pixels a side, and its media type.
+
+    Small ones become a PNG, pixel for pixel, others a JPEG; transparency is on white.
+    """
+    from .decode import to_rgb
+
+    with Image.open(BytesIO(data)) as image:
+        image.draft("RGB", (2 * side, 2 * side))  # a JPEG is decoded small
+        rgb = ImageOps.exif_transpose(to_rgb(image))
+        is_tiny = max(rgb.size) <= side // 2
+        rgb.thumbnail((side, side))
+        file = BytesIO()
+        rgb.save(file, **({"format": "PNG"} if is_tiny else {"format": "JPEG", "quality": 80}))
+        return file.getvalue(), "image/png" if is_tiny else "image/jpeg"

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from mcal.errors import PoolError
 from mcal.types import Picture, PicturePool, Pool
 
 from .checks import checked_index
 
-__all__ = ["picture_of"]
+__all__ = ["picture_of", "thumbnail_of"]
 
 
 def picture_of(pool: Pool, index: int) -> Picture | None:
@@ -41,3 +42,23 @@ def picture_of(pool: Pool, index: int) -> Picture | None:
     from .encode import encode_png  # Pillow only when a picture is asked for
 
     return Picture(encode_png(pool.read(np.array([index]))[0]), "image/png")
+
+
+def thumbnail_of(pool: Pool, index: int, side: int = 128) -> Picture | None:
+    """The item at ``index`` as a small picture, at most ``side`` pixels a side.
+
+    None where there is nothing to show, and where the file has vanished or cannot be decoded.
+    Raises as ``picture_of``.
+    """
+    try:
+        shown = picture_of(pool, index)
+    except (PoolError, OSError):
+        return None
+    if shown is None:
+        return None
+    from .encode import shrink
+
+    try:
+        return Picture(*shrink(shown.data, side))
+    except Exception:  # decoders raise anything; an item that cannot be shown is no failure
+        return None

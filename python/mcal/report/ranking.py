@@ -1,0 +1,120 @@
+"""How right the machine is along its own ranking: what T expected, and what the audit found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mcal.profiles import Profile
+from mcal.store import Store
+from mcal.types import FloatArray, IndexArray, Purpose
+
+from .curves import error_interval
+
+__all__ = ["RankingAccuracy", "read_ranking"]
+
+N_AUDIT_BINS = 10
+
+
+@dataclass(frozen=True, eq=False)
+class RankingAccuracy:
+    """Error rates in slices of the ranking, most confident first.
+
+    Attributes
+    ----------
+    classifier : str
+    round : int
+        Of the model.
+    n_ranked : int
+        Items that nobody had labelled when it ranked them.
+    edges : (K + 1,) float64
+        Shares of the ranking at which slices begin and end.
+    error, low, high : (K,) float64
+        Expected in each slice from T, not falling along the ranking; 90 % intervals.
+    n_test : (K,) float64
+        Test items behind each.
+    audit_edges : (A + 1,) float64
+    audit_error, audit_low, audit_high : (A,) float64
+        Found by the audit; NaN where nothing was drawn.
+    n_audit, n_wrong : (A,) int64
+    cut : float or None
+        Share of the ranking that the machine was allowed to label.
+    """
+
+    classifier: str
+    round: int
+    n_ranked: int
+    edges: FloatArray
+    error: FloatArray
+    low: FloatArray
+    high: FloatArray
+    n_test: FloatArray
+    audit_edges: FloatArray
+    audit_error: FloatArray
+    audit_low: FloatArray
+    audit_high: FloatArray
+    n_audit: IndexArray
+    n_wrong: IndexArray
+    cut: float | None
+
+
+def read_ranking(store: Store, classifier: str | None) -> RankingAccuracy | None:
+    """The latest measured ranking of a classifier; None before its first round."""
+    measured = [] if classifier is None else store.estimates("profile", classifier=classifier)
+    if not measured:
+        return None
+    ranking = store.ranking()
+    record = measured[-1]
+    if ranking is not None and ranking.classifier == classifier:
+        record = next((m for m in measured if m.round == ranking.round), record)
+    profile = Profile.from_json(record.payload)
+    n_ranked = int(profile.bin_edges[-1])
+    low, high = error_interval(profile.bin_error, profile.bin_n_test)
+    edges = np.linspace(0.0, 1.0, N_AUDIT_BINS + 1)
+    n_audit = n_wrong = np.zeros(N_AUDIT_BINS, np.int64)
+    if ranking is not None:
+        n_audit, n_wrong = _audited(store, n_ranked)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        found = n_wrong / n_audit
+    audit_low, audit_high = error_interval(found, n_audit.astype(np.float64))
+    return RankingAccuracy(
+        classifier=record.classifier,
+        round=record.round,
+        n_ranked=n_ranked,
+        edges=profile.bin_edges / n_ranked,
+        error=profile.bin_error,
+        low=low,
+        high=high,
+        n_test=profile.bin_n_test,
+        audit_edges=edges,
+        audit_error=found,
+        audit_low=audit_low,
+        audit_high=audit_high,
+        n_audit=n_audit,
+        n_wrong=n_wrong,
+        cut=_cut(store, n_ranked),
+    )
+
+
+def _audited(store: Store, n_ranked: int) -> tuple[IndexArray, IndexArray]:
+    """Audited items and mistakes among them, by slice of the ranking."""
+    ranking, audit = store.ranking(), store.labels(Purpose.AUDIT)
+    assert ranking is not None
+    position = np.full(store.campaign.n_pool, -1)
+    position[ranking.indices] = np.arange(ranking.indices.size)
+    at = position[audit.indices]
+    labels = audit.labels[at >= 0]
+    at = at[at >= 0]
+    wrong = ranking.labels[at] != labels
+    slices = np.minimum(at * N_AUDIT_BINS // max(1, n_ranked), N_AUDIT_BINS - 1)
+    n_audit = np.bincount(slices, minlength=N_AUDIT_BINS)
+    return n_audit, np.bincount(slices[wrong], minlength=N_AUDIT_BINS)
+
+
+def _cut(store: Store, n_ranked: int) -> float | None:
+    for action in store.actions():
+        if action.name == "machine_label" and n_ranked:
+            deepest = action.details.get("cut", action.details.get("n_machine"))
+            return None if deepest is None else min(1.0, float(deepest) / n_ranked)
+    return None

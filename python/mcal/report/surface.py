@@ -1,0 +1,100 @@
+"""What every plan would have cost, with hindsight."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mcal.campaign.estimate import search
+from mcal.fitting import CurveFits
+from mcal.planning import TrainingCost
+from mcal.profiles import Profile
+from mcal.store import EstimateKind, EstimateRecord, Store, expected_settings
+from mcal.store import settings_now as settings_of
+from mcal.types import FloatArray, IndexArray, Purpose
+
+__all__ = ["CostSurface", "read_surface"]
+
+N_SIZES = 160  # columns of the surface
+
+
+@dataclass(frozen=True, eq=False)
+class CostSurface:
+    """Totals over training size and machine share, before an audit.
+
+    Attributes
+    ----------
+    round : int
+        Whose curves the surface is drawn from, with hindsight: the last that could be fitted.
+    n_train : (K,) int64
+        |B|, from the first round's to everything.
+    thetas : (T,) float64
+        Share of what is left then that the machine labels.
+    cost_usd : (T, K) float64
+        Of the labels and the trainings to come; NaN where the error would be too large.
+    human_only_usd : float
+    end_n_train : int or None
+    end_theta : float or None
+        Where the campaign ended: what the machine labelled of all that was left.
+    """
+
+    round: int
+    n_train: IndexArray
+    thetas: FloatArray
+    cost_usd: FloatArray
+    human_only_usd: float
+    end_n_train: int | None
+    end_theta: float | None
+
+
+def read_surface(store: Store, classifier: str | None) -> CostSurface | None:
+    """The surface of the last fitted round; None before curves could be fitted."""
+    if classifier is None:
+        return None
+    found = {kind: _last(store, kind, classifier) for kind in _KINDS}
+    profile, fit, cost = (found[kind] for kind in _KINDS)
+    if profile is None or fit is None or cost is None or profile.round != fit.round:
+        return None
+    fits = CurveFits.from_json(fit.payload)
+    if not fits.fitted.any():
+        return None
+    n_pool = store.campaign.n_pool
+    batches = [b for b in store.batches() if b.round <= fit.round]
+    bought = [b.n_told for b in batches if b.purpose is Purpose.TRAIN]
+    n_test = sum(b.n_told for b in batches if b.purpose is Purpose.TEST)
+    n_withheld, n_train = n_test + len(store.campaign.broken), sum(bought)
+    searched = search(
+        fits,
+        TrainingCost(**cost.payload),
+        Profile.from_json(profile.payload),
+        n_train,
+        n_pool=n_pool,
+        n_withheld=n_withheld,
+        settings=expected_settings(store, settings_of(store)),
+        n_from=bought[0],
+        surface_stride=max(1, (n_pool - n_withheld - bought[0]) // N_SIZES),
+    )
+    surface = searched.plan.surface
+    assert surface is not None
+    labelling = store.machine_labelling
+    left = n_pool - n_withheld - n_train
+    cost_usd = np.where(np.isfinite(surface.cost_usd), surface.cost_usd, np.nan).T
+    drawn = np.isfinite(cost_usd).any(axis=0)  # no batch may be so small as to end in the others
+    return CostSurface(
+        round=fit.round,
+        n_train=surface.n_train[drawn],
+        thetas=surface.thetas,
+        cost_usd=cost_usd[:, drawn],
+        human_only_usd=searched.plan.human_only_cost_usd,
+        end_n_train=None if labelling is None else n_train,
+        end_theta=None if labelling is None or left <= 0 else labelling.n_items / left,
+    )
+
+
+_KINDS: tuple[EstimateKind, ...] = ("profile", "fit", "cost")
+
+
+def _last(store: Store, kind: EstimateKind, classifier: str) -> EstimateRecord | None:
+    records = store.estimates(kind, classifier=classifier)
+    return records[-1] if records else None

@@ -1,0 +1,173 @@
+"""A campaign in sentences, for people who never saw the command line."""
+
+from __future__ import annotations
+
+from mcal.shares import percent, percent_at_most
+from mcal.store import ActionRecord, CampaignSummary
+
+from .story import Story
+
+__all__ = ["DECISIONS", "captions", "dollars", "headline", "promise", "share", "verdict"]
+
+DECISIONS = {
+    "buy": "Bought labels",
+    "audit": "Drew an audit",
+    "machine_label": "Machine labelled",
+    "people": "People label the rest",
+    "drop": "Dropped a classifier",
+    "budget": "Budget raised",
+    "stuck": "Stuck",
+}
+"""What the names of actions are called; others are shown as they are."""
+
+_OF = {"set": "of all labels", "machine": "of the machine's labels"}
+_ARE = {"set": "are wrong machine labels", "machine": "are wrong"}
+
+
+def dollars(usd: float | None) -> str:
+    """$1,234.56; a dash when it is not known."""
+    return "–" if usd is None else f"${usd:,.2f}"
+
+
+def share(part: int, whole: int) -> str:
+    """A count's share of another, in per cent."""
+    return percent(part / whole) if whole else "–"
+
+
+def headline(story: Story) -> str:
+    """What was bought, and for how much."""
+    summary = story.summary
+    if summary.finished_at is None:
+        done = summary.n_pool - summary.n_unlabelled
+        so_far = f"{done:,} of {summary.n_pool:,} items are labelled so far"
+        return f"{so_far}, for {dollars(summary.total_cost_usd)} ({summary.phase})."
+    text = f"{summary.n_pool:,} items are labelled, for {dollars(summary.total_cost_usd)}."
+    return f"{text} {_beside_people(summary)}"
+
+
+def _beside_people(summary: CampaignSummary) -> str:
+    alone, saving = dollars(summary.human_only_cost_usd), summary.saving
+    if saving is None or abs(saving) < 0.0005:
+        return f"People alone would have cost {alone}."
+    less = f"{abs(saving):.0%} {'less' if saving > 0.0 else 'more'}"
+    return f"People alone would have cost {alone}; this is {less}."
+
+
+def verdict(story: Story) -> str:
+    """How wrong the result may be, in one sentence, with what that is worth."""
+    summary = story.summary
+    of, are = _OF[summary.target], _ARE[summary.target]
+    if summary.certified_error is not None and summary.confidence is not None:
+        if not summary.n_machine:
+            return "People gave every label: none is a machine's, so no machine's is wrong."
+        sure = f"{100.0 * summary.confidence:.10g}%"
+        most = percent_at_most(summary.certified_error)
+        sentence = f"With {sure} confidence, at most {most} {of} {are}"
+        if summary.budget_usd is not None:
+            return f"{sentence}."
+        met = "as promised" if summary.target_met else f"above the target of {_target(summary)}"
+        return f"{sentence}: {met}."
+    expected = percent(summary.estimated_error)
+    if summary.estimated_error is None:
+        return f"How wrong the machine is, is not known yet. The target is {_target(summary)} {of}."
+    when = "" if summary.finished_at is None else ", and nothing was audited"
+    return f"About {expected} {of} {are}, by an estimate that promises nothing{when}."
+
+
+def _target(summary: CampaignSummary) -> str:
+    return percent(summary.target_error)
+
+
+def promise(story: Story) -> list[str]:
+    """How sure we are and why, one paragraph each."""
+    summary, paragraphs = story.summary, []
+    of, are = _OF[summary.target], _ARE[summary.target]
+    goal = f"at most {_target(summary)} {of} {are}"
+    if summary.budget_usd is None:
+        paragraphs.append(
+            f"The goal was to label everything for the fewest dollars, such that {goal}."
+        )
+    else:
+        budget = dollars(summary.budget_usd)
+        paragraphs.append(f"The goal was the smallest error that a budget of {budget} can certify.")
+    if (audit := _last(story, "audit")) is not None and audit.details.get("n_audit"):
+        paragraphs.append(_how_audited(story, audit))
+    if summary.certified_error is not None and summary.n_machine:
+        fails = 1.0 - (summary.confidence or 0.0)
+        paragraphs.append(
+            f"What the confidence means: of campaigns run like this one, at most "
+            f"{100.0 * fails:.10g} in 100 break their promise. It rests on the random draw alone, "
+            "and on nothing that the machine or the curves below believe."
+        )
+    paragraphs.append(_against_people(summary))
+    return paragraphs
+
+
+def _how_audited(story: Story, audit: ActionRecord) -> str:
+    frame, n_audit = audit.details.get("frame", 0), audit.details["n_audit"]
+    drawn = (
+        f"{n_audit:,} of the {frame:,} items that the machine was surest of were drawn at random"
+    )
+    text = f"How it was checked: before any machine label counted, {drawn} and labelled by people."
+    ended = _last(story, "machine_label")
+    if ended is None or "n_wrong" not in ended.details:
+        return f"{text} Their labels are not all in."
+    n_wrong = ended.details["n_wrong"]
+    return (
+        f"{text} The machine had {n_wrong:,} of these wrong ({share(n_wrong, n_audit)}). How many "
+        "of its other labels can be wrong then was computed exactly, and the machine was allowed "
+        f"{story.summary.n_machine:,} labels, as many as keep within the target."
+    )
+
+
+def _against_people(summary: CampaignSummary) -> str:
+    text = (
+        "What it does not say: a label counts as wrong where it differs from what people say. "
+        "Mistakes of people are in the data set, and are not counted."
+    )
+    if summary.disagreement is None or summary.disagreement_interval is None:
+        return text
+    low, high = (percent(end) for end in summary.disagreement_interval)
+    text += f" Two people differ on {percent(summary.disagreement)} of items ({low} to {high})."
+    if summary.true_error_estimate is not None:
+        most = percent_at_most(summary.true_error_estimate)
+        text += f" Against the truth, the error may be up to {most}, by an estimate."
+    return text
+
+
+def _last(story: Story, name: str) -> ActionRecord | None:
+    found = [action for action in story.actions if action.name == name]
+    return found[-1] if found else None
+
+
+def captions(story: Story) -> dict[str, str]:
+    """What each figure shows, by its name: also what a screen reader says of it."""
+    summary, told_of = story.summary, [f for f in story.forecasts if f.interval_usd is not None]
+    texts = {
+        "bill": f"The bill of {dollars(summary.total_cost_usd)} by its parts, above what people "
+        f"alone cost, {dollars(summary.human_only_cost_usd)}.",
+        "forecasts": "What each round forecast the whole campaign to cost, with 90% intervals, "
+        "and what had been spent by then.",
+        "learning-curves": "Error against training size: measured on the test set (points, with "
+        "90% intervals), and the curves fitted to them with theirs. One colour for each share of "
+        "the items left, the surest first (the paper's Figure 2).",
+        "fits-by-round": "The curve as it was fitted after each round, beside the errors that were "
+        "measured: how early the forecasts could be trusted (the paper's Figure 3).",
+        "ranking": "How often the machine is right along its own ranking, as the test set led to "
+        "expect and as the audit found, with 90% intervals (the paper's Figure 5).",
+        "cost-surface": "What the campaign would have cost for every number of training labels and "
+        "every share left to the machine, with hindsight and before an audit. Grey: the error "
+        "would be too large. Dots: where each round's forecast expected to end.",
+        "batches": "Labels ordered in each round, by what they were for.",
+        "class-balance": "Labels of each class, by who gave them.",
+        "class-errors": "Machine labels of each class: errors found in the audit, and the "
+        "intervals that hold for all classes at once.",
+    }
+    if told_of and summary.finished_at is not None:
+        held = sum(_held(f.interval_usd, summary.total_cost_usd) for f in told_of)
+        texts["forecasts"] += f" {held} of {len(told_of)} intervals held the bill."
+    return texts
+
+
+def _held(interval: tuple[float, float] | None, usd: float) -> bool:
+    return interval is not None and interval[0] <= usd <= interval[1]

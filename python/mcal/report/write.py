@@ -1,0 +1,111 @@
+"""Write a campaign's report, and its figures, to files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+from mcal.errors import ExportError
+from mcal.store import Store
+from mcal.types import Picture
+
+from .figures import FIGURES, draw
+from .page import build_page
+from .story import read_story
+
+__all__ = ["write_plots", "write_report"]
+
+
+def _no_picture(index: int) -> None:
+    return None
+
+
+def write_report(
+    store: Store,
+    path: Path,
+    *,
+    title: str = "Labelling report",
+    item_name: Callable[[int], str] = str,
+    picture: Callable[[int], Picture | None] = _no_picture,
+) -> None:
+    """Write one self-contained HTML file: what was bought, what it cost, how sure we are, and why.
+
+    It makes no request and runs no script; figures are SVG in the colours of the reader's light or
+    dark mode. The same store gives the same file but for the minute it was made.
+
+    Parameters
+    ----------
+    store : Store
+        Of a finished campaign or a running one; read at one moment.
+    path : Path
+        The file; replaced when it exists, and only once everything is written.
+    title : str
+        Of the page.
+    item_name : callable
+        Gives the name for an index: ``pool.item_name``.
+    picture : callable
+        Gives a small picture of an item, or None; asked for at most 48 items.
+
+    Raises
+    ------
+    ExportError
+        The file cannot be written.
+    MissingExtraError
+        Matplotlib or Jinja2 is not installed (``mcal[report]``).
+
+    Notes
+    -----
+    Under 1 MB without pictures, whatever the pool's size. Cost: one pass over the labels, and
+    some seconds for the figures.
+    """
+    made_at = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    page = build_page(
+        read_story(store), title=title, item_name=item_name, picture=picture, made_at=made_at
+    )
+    _write_whole(path, page.encode("utf-8", "backslashreplace"))
+
+
+def write_plots(store: Store, folder: Path) -> list[Path]:
+    """Write every figure as SVG and as PNG (200 dots an inch) into a folder, made if need be.
+
+    Returns
+    -------
+    list of Path
+        The files, in the report's order; a figure with nothing to show yet is left out.
+
+    Raises
+    ------
+    ExportError
+        The folder or a file cannot be written.
+    MissingExtraError
+        Matplotlib is not installed (``mcal[report]``).
+    """
+    story, written = read_story(store), []
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ExportError(f"{folder}: cannot be made: {error.strerror or error}") from error
+    for figure in FIGURES:
+        if not figure.exists(story):
+            continue
+        for format in ("svg", "png"):
+            path = folder / f"{figure.name}.{format}"
+            drawn = draw(partial(figure.plot, story), format, figure.height(story))
+            _write_whole(path, drawn)
+            written.append(path)
+    return written
+
+
+def _write_whole(path: Path, data: bytes) -> None:
+    partial_path = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        try:
+            partial_path.write_bytes(data)
+            partial_path.replace(path)
+        finally:
+            partial_path.unlink(missing_ok=True)
+    except OSError as error:
+        raise ExportError(f"{path}: cannot be written: {error.strerror or error}") from error
