@@ -72,8 +72,10 @@ DOORS: dict[str, set[str]] = {
     "cycler": {"report"},  # comes with Matplotlib
     "filelock": {"store"},
     "httpx": {"annotators"},
-    "pandas": {"annotators", "campaign"},  # what crowd-kit takes, and results
+    "jinja2": {"report"},
     "markupsafe": {"report"},  # comes with Jinja
+    "matplotlib": {"report"},
+    "pandas": {"annotators", "campaign"},  # what crowd-kit takes, and results
     "pyarrow": {"annotators", "export"},
     "pydantic": {"config", "settings"},
     "pytest": {"testing"},

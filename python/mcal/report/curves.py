@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mcal.bootstrap import CurveReplicas, MeasuredRound, bootstrap_curves
+from mcal.campaign.facts import Facts
 from mcal.fitting import CurveFits
 from mcal.profiles import Profile, upper_error
 from mcal.settings import Settings
@@ -77,7 +78,8 @@ def read_curves(store: Store, classifier: str | None) -> LearningCurves | None:
     if not measured or len(fits) != len(measured):
         return None
     profiles = [Profile.from_json(record.payload) for record in measured]
-    n_train = np.array([_n_train(store, classifier, record.round) for record in measured])
+    sizes, _ = Facts(store, (classifier,)).training_history(classifier)
+    n_train = np.array(sizes[: len(measured)])
     every = profiles[-1].thetas
     shown = np.array(sorted({int(np.argmin(np.abs(every - theta))) for theta in SHOWN_THETAS}))
     one = int(np.argmin(np.abs(every - ONE_THETA)))
@@ -109,12 +111,6 @@ def error_interval(error: FloatArray, n_effective: FloatArray) -> tuple[FloatArr
         high = upper_error(error, n_effective, Z_90)
         low = 1.0 - upper_error(1.0 - error, n_effective, Z_90)
     return np.minimum(low, error), high
-
-
-def _n_train(store: Store, classifier: str, round_: int) -> int:
-    """|B| that a model of a round was trained on."""
-    sizes = [r.n_train for r in store.runs() if (r.round, r.classifier) == (round_, classifier)]
-    return max(1, sizes[-1]) if sizes else 1
 
 
 def _replicas(

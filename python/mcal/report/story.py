@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from mcal.money import NANO_PER_USD, to_usd
+from mcal.money import add_usd
 from mcal.settings import Settings
 from mcal.store import (
     ActionRecord,
     BatchRecord,
     CampaignRecord,
     CampaignSummary,
-    LabelTable,
     RoundForecast,
     RunRecord,
     Store,
@@ -37,9 +36,9 @@ N_SHOWN = 24  # items of each kind in the gallery
 
 @dataclass(frozen=True)
 class BillRow:
-    """What people's labels of one purpose came to."""
+    """What people's labels of one purpose came to; None is those known before."""
 
-    purpose: Purpose
+    purpose: Purpose | None
     n_items: int
     cost_usd: float
 
@@ -120,7 +119,7 @@ def read_story(store: Store) -> Story:
             campaign=store.campaign,
             settings=settings,
             summary=summary,
-            bill=_bill(batches, people),
+            bill=_bill(store, batches),
             forecasts=forecasts(store),
             batches=batches,
             runs=tuple(store.runs()),
@@ -140,17 +139,16 @@ def read_story(store: Store) -> Story:
         )
 
 
-def _bill(batches: tuple[BatchRecord, ...], people: LabelTable) -> tuple[BillRow, ...]:
-    nano = np.rint(people.price_usd * NANO_PER_USD)  # whole: their sums are exact
-    paid = np.bincount(people.batches, nano, minlength=len(batches)).astype(np.int64)
-    n_items: Counter[Purpose] = Counter()
-    cost_nano: Counter[Purpose] = Counter()
-    for batch, batch_nano in zip(batches, paid.tolist(), strict=True):
-        n_items[batch.purpose] += batch.n_told
-        cost_nano[batch.purpose] += batch_nano
+def _bill(store: Store, batches: tuple[BatchRecord, ...]) -> tuple[BillRow, ...]:
+    n_items: Counter[Purpose | None] = Counter()
+    cost_usd: dict[Purpose | None, list[float]] = defaultdict(list)
+    for batch, batch_usd in zip(batches, store.batch_costs_usd(), strict=True):
+        purpose = None if batch.is_known else batch.purpose
+        n_items[purpose] += batch.n_told
+        cost_usd[purpose].append(batch_usd)
     return tuple(
-        BillRow(purpose, n_items[purpose], to_usd(cost_nano[purpose]))
-        for purpose in Purpose
+        BillRow(purpose, n_items[purpose], add_usd(*cost_usd[purpose]))
+        for purpose in (None, *Purpose)
         if n_items[purpose]
     )
 

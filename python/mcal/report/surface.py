@@ -7,12 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from mcal.campaign.estimate import search
+from mcal.campaign.facts import Facts
 from mcal.fitting import CurveFits
 from mcal.planning import TrainingCost
 from mcal.profiles import Profile
 from mcal.store import EstimateKind, EstimateRecord, Store, expected_settings
 from mcal.store import settings_now as settings_of
-from mcal.types import FloatArray, IndexArray, Purpose
+from mcal.types import FloatArray, IndexArray
 
 __all__ = ["CostSurface", "read_surface"]
 
@@ -60,10 +61,9 @@ def read_surface(store: Store, classifier: str | None) -> CostSurface | None:
     if not fits.fitted.any():
         return None
     n_pool = store.campaign.n_pool
-    batches = [b for b in store.batches() if b.round <= fit.round]
-    bought = [b.n_told for b in batches if b.purpose is Purpose.TRAIN]
-    n_test = sum(b.n_told for b in batches if b.purpose is Purpose.TEST)
-    n_withheld, n_train = n_test + len(store.campaign.broken), sum(bought)
+    facts = Facts(store, (classifier,))
+    sizes, n_withheld = facts.training_history(classifier)[0], facts.n_withheld()
+    n_train = sizes[len(store.estimates("fit", classifier=classifier)) - 1]
     searched = search(
         fits,
         TrainingCost(**cost.payload),
@@ -72,8 +72,8 @@ def read_surface(store: Store, classifier: str | None) -> CostSurface | None:
         n_pool=n_pool,
         n_withheld=n_withheld,
         settings=expected_settings(store, settings_of(store)),
-        n_from=bought[0],
-        surface_stride=max(1, (n_pool - n_withheld - bought[0]) // N_SIZES),
+        n_from=sizes[0],
+        surface_stride=max(1, (n_pool - n_withheld - sizes[0]) // N_SIZES),
     )
     surface = searched.plan.surface
     assert surface is not None

@@ -64,7 +64,8 @@ def bill_table(story: Story) -> Table:
         rows.append(["Forecast of the total", "", dollars(summary.predicted_total_cost_usd)])
     if summary.budget_usd is not None:
         rows.append(["Budget", "", dollars(summary.budget_usd)])
-    rows.append(["People alone", f"{summary.n_pool:,}", dollars(summary.human_only_cost_usd)])
+    n_alone = summary.n_pool - summary.n_known
+    rows.append(["People alone", f"{n_alone:,}", dollars(summary.human_only_cost_usd)])
     last = len(rows) - next(i for i, row in enumerate(rows) if row[0] == "Total")
     caption = "The bill" if summary.finished_at else "The bill so far"
     return Table(caption, ["", "Labels", "Dollars"], rows, frozenset({1, 2}), sums=last)
@@ -157,7 +158,7 @@ def _batches(story: Story) -> Table:
     rows = [
         [
             str(batch.round),
-            PURPOSES[batch.purpose],
+            PURPOSES[None if batch.is_known else batch.purpose],
             batch.selection,
             f"{batch.n_items:,}",
             f"{batch.n_told:,}",

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from mcal.store import RoundForecast
+from mcal.store import BatchRecord, RoundForecast
 from mcal.types import IndexArray, Purpose
 
 from ..story import Story
@@ -14,7 +14,8 @@ from .style import GREY, Axes, in_count, in_dollars, in_percent
 
 __all__ = ["plot_batches", "plot_bill", "plot_cost_surface", "plot_forecasts"]
 
-PURPOSES = {
+PURPOSES: dict[Purpose | None, str] = {
+    None: "known before",
     Purpose.TEST: "test set",
     Purpose.TRAIN: "training labels",
     Purpose.AUDIT: "audit",
@@ -121,22 +122,32 @@ def plot_batches(story: Story, axes: Axes) -> None:
     """Labels bought by round, by what they were bought for."""
     rounds = np.array(sorted({batch.round for batch in story.batches}))
     bottom = np.zeros(rounds.size)
-    for colour, purpose in enumerate(PURPOSES):
+    for colour, purpose in enumerate(PURPOSES, start=-1):
         n = np.array(
             [
-                sum(b.n_items for b in story.batches if (b.round, b.purpose) == (round_, purpose))
+                sum(b.n_items for b in story.batches if (b.round, _purpose(b)) == (round_, purpose))
                 for round_ in rounds
             ],
             np.float64,
         )
         if n.any():
-            axes.bar(rounds, n, bottom=bottom, color=f"C{colour}", label=PURPOSES[purpose])
+            axes.bar(
+                rounds,
+                n,
+                bottom=bottom,
+                color=f"C{colour}" if purpose else GREY,
+                label=PURPOSES[purpose],
+            )
             bottom += n
     _count_rounds(axes, rounds)
     axes.grid(axis="x", visible=False)
     in_count(axes.yaxis)
     axes.set_ylabel("labels ordered")
     axes.legend(loc="best")
+
+
+def _purpose(batch: BatchRecord) -> Purpose | None:
+    return None if batch.is_known else batch.purpose
 
 
 def _forecasts(story: Story) -> list[RoundForecast]:
