@@ -80,7 +80,8 @@ def test_paths_are_relative_to_the_file(tmp_path: Path, monkeypatch: pytest.Monk
     write(
         tmp_path,
         'classes = ["a", "b"]\n[pool]\nkind = "image-folder"\npath = "photos"\n'
-        '[annotator]\nkind = "files"\npath = "to-label"\n',
+        '[annotator]\nkind = "files"\npath = "to-label"\n'
+        '[labels]\nknown = "known.csv"\n',
     )
     relative = read_settings(Path("mcal.toml"))
     monkeypatch.chdir(tmp_path / "elsewhere")
@@ -89,6 +90,7 @@ def test_paths_are_relative_to_the_file(tmp_path: Path, monkeypatch: pytest.Monk
     assert relative.pool.path == tmp_path / "photos"
     assert relative.annotator is not None
     assert relative.annotator.path == tmp_path / "to-label"  # made when the first batch goes out
+    assert relative.labels.known == tmp_path / "known.csv"
 
 
 def test_a_byte_order_mark_is_no_problem(tmp_path: Path) -> None:

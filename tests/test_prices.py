@@ -40,6 +40,28 @@ def test_one_price() -> None:
     assert prices.purchase(7, 5) == ((0, 0.1),)
 
 
+def test_labels_that_cost_nothing_come_first() -> None:
+    prices = item_prices([(0, 0.05), (10, 0.04)], 1)
+    known = prices.after_free(3)
+    assert by_item(known, 14) == [0, 0, 0, *by_item(prices, 11)]
+    assert known.purchase(0, 5) == ((0, 0.0), (3, 0.05))
+    assert known.purchase(3, 11) == ((0, 0.05), (10, 0.04))
+    assert prices.after_free(0) == prices
+
+
+def test_settings_that_know_labels_say_nothing_of_it() -> None:
+    tiers = [{"from": 0, "price": 0.05}, {"from": 10, "price": 0.04}]
+    given = Settings(prices=PriceSettings(tiers=tiers))
+    assert given.prices.people.total_usd(4) == 0.2  # kept: it must not be taken over
+    known = given.knowing(3)
+    assert (given.n_known, known.n_known, known.knowing(5).n_known) == (0, 3, 5)
+    assert known.model_dump_json() == given.model_dump_json()
+    assert known.prices.people.total_usd(4) == 0.05
+    assert known.prices.judgement.total_usd(4) == 0.2
+    assert known.prices.scaled(2.0).people.total_usd(4) == 0.1
+    assert known.model_copy(update={"seed": 1}).n_known == 3
+
+
 def test_tiers_by_hand() -> None:
     prices = item_prices([(0, 0.05), (10, 0.04), (13, 0.01)], 1)
     totals = [prices.total_usd(n) for n in (9, 10, 11, 13, 14)]

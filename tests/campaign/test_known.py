@@ -12,6 +12,7 @@ from hypothesis import settings as rules
 from hypothesis import strategies as st
 
 from blobs import Blobs, NearestMean, make_blobs
+from mcal.annotators import OracleAnnotator
 from mcal.campaign import Campaign, CampaignResult
 from mcal.campaign.decide import first_purchase, most_growth
 from mcal.campaign.moves import Move
@@ -19,7 +20,14 @@ from mcal.campaign.opening import check_same_settings
 from mcal.errors import AnnotatorError, StoreError
 from mcal.export import ExportFormat, export
 from mcal.pools import EmbeddingPool
-from mcal.settings import LabelsSettings, PlanSettings, PriceSettings, PriceTier, Settings
+from mcal.settings import (
+    ConsensusSettings,
+    LabelsSettings,
+    PlanSettings,
+    PriceSettings,
+    PriceTier,
+    Settings,
+)
 from mcal.store import Store
 from mcal.types import NO_LABEL, Answers, Batch, IndexArray, Purpose, derive_seed
 
@@ -385,6 +393,46 @@ def test_what_is_bought_of_the_first_batch() -> None:
     few = settings.model_copy(update={"prices": PriceSettings(min_batch=30)})
     assert first([25, 20], few) == 30
     assert first([25, 25], few) == 0
+
+
+def test_thirds_cost_what_the_judgements_bought_here_make_them(tmp_path: Path, easy: Blobs) -> None:
+    tiers = (PriceTier(n_from=0, price=0.1), PriceTier(n_from=1000, price=0.01))
+    settings = Settings(
+        target_error=0.1,
+        prices=PriceSettings(tiers=tiers, judgements_per_item=2, gpu_usd_per_hour=0.0),
+        consensus=ConsensusSettings(third_on_disagreement=True),
+    )
+    people = OracleAnnotator(easy.truth, easy.pool.classes, noise_rate=0.05)
+    with Campaign.create(
+        tmp_path / "run",
+        pool=easy.pool,
+        classifiers=[NearestMean()],
+        annotator=people,
+        settings=settings,
+        known=some(easy, slice(0, 600)),
+    ) as campaign:
+        assert campaign.run() is not None
+        summary = campaign.summary()
+    with Store.open(tmp_path / "run", read_only=True) as store:
+        table = store.labels(Purpose.TEST)
+        assert store.spend()["labels"] == pytest.approx(store.labels().price_usd.sum(), abs=1e-9)
+    # 170 items, 340 judgements: those of the known 600 would have reached the second tier.
+    assert sorted(set(table.price_usd.tolist())) == [0.2, 0.3]
+    assert summary.predicted_total_cost_usd == pytest.approx(summary.total_cost_usd)
+
+
+def test_a_budget_raised_before_the_first_step_stays_one(tmp_path: Path) -> None:
+    world = make_blobs(600, 1.2)
+    prices = PriceSettings(price_per_label=1.0, gpu_usd_per_hour=0.0)
+    plan = PlanSettings(initial_share=0.9)  # of the budget's labels a fifth at most
+    settings = Settings(prices=prices, plan=plan, budget_usd=150.0)
+    parts = {"pool": world.pool, "classifiers": [NearestMean()], "annotator": world.oracle()}
+    known = some(world, slice(0, 400))
+    Campaign.create(tmp_path / "run", settings=settings, known=known, **parts).close()
+    with Campaign.open(tmp_path / "run", budget_usd=190.0, **parts) as campaign:
+        result = campaign.run()
+    assert result is not None
+    assert result.summary.total_cost_usd <= 190.0
 
 
 def test_growth_doubles_what_was_bought() -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from mcal.errors import CampaignBusyError, StoreError
-from mcal.store import FILE_NAME, Store
+from mcal.store import FILE_NAME, KNOWN, Store
 from mcal.store import store as store_module
 from mcal.store.schema import MIGRATIONS
 
@@ -398,3 +398,28 @@ def test_machine_labels_are_all_there_or_none_when_the_process_is_killed(create,
             assert len(store.actions()) == 1
             break
     assert machine is not None
+
+
+def test_what_it_begins_with_is_recorded_with_the_campaign_or_neither(create, buy, tmp_path):
+    def begin(store):
+        buy(store, [3])
+        assert store.batches()
+        if fails:
+            raise RuntimeError
+
+    fails = True
+    with pytest.raises(RuntimeError):
+        create(begin=begin)
+    assert not Store.exists(tmp_path / "campaign")
+    fails = False
+    with create(begin=begin) as store:
+        assert [batch.n_items for batch in store.batches()] == [1]
+
+
+def test_known_labels_are_told_by_their_selection(create, buy):
+    with create() as store:
+        assert store.n_known() == 0
+        buy(store, [1, 2], selection=KNOWN, price_per_label=0.0)
+        buy(store, [3])
+        assert store.n_known() == 2
+        assert [batch.is_known for batch in store.batches()] == [True, False]

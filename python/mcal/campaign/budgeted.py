@@ -50,6 +50,13 @@ class Budgeted(Endings):
         n_bought = sum(batch.n_items for batch in self.store.batches())
         return Purse.of(self.settings, other_nano, n_bought)
 
+    def all_paid(self) -> bool:
+        """Whether there is money for people to label every item left."""
+        if self.settings.budget_usd is None:
+            return True
+        n_items = sum(self.left())
+        return self.purse().most_people(n_items) >= n_items
+
     def left(self) -> tuple[int, int]:
         """How many items nobody has been asked for: readable ones, broken ones."""
         unasked = self.facts.unasked()

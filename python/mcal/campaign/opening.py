@@ -104,10 +104,12 @@ def check_size(
     )
     if settings.budget_usd < least_usd:
         cents_up = math.ceil(100.0 * least_usd) / 100.0
-        purposes = f"a first training{' and an audit' if settings.is_audited else ''}"
+        purpose = f"a test set, a first training{' and an audit' if settings.is_audited else ''}"
+        if n_readable < least:
+            purpose = f"people's labels of the {n_pool - settings.n_known:,} that are not known"
         raise ValueError(
-            f"budget_usd: expected at least ${cents_up:,.2f} for a test set, {purposes} of "
-            f"{n_pool:,} items, found ${settings.budget_usd:,.2f}"
+            f"budget_usd: expected at least ${cents_up:,.2f} for {purpose} of {n_pool:,} items, "
+            f"found ${settings.budget_usd:,.2f}"
         )
 
 

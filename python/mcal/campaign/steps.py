@@ -66,13 +66,8 @@ class Steps(Budgeted):
         for action in self.store.actions():
             if action.name == KNOWN:
                 self.say("known", action.reason)
-        if readable.size < least_items(n_test, n_first):  # only where labels are known
-            why = "the labels of all items are known"
-            if unasked.size:
-                why = f"{unasked.size:,} items are left, too few for " + beginning(
-                    n_test, n_first, settings
-                )
-            return self._done(Decision(Verdict.PEOPLE, self.facts.live()[0], 0, False, {}, why), 0)
+        if settings.n_known and readable.size < least_items(n_test, n_first) and self.all_paid():
+            return self._done(self._people_at_once(unasked.size, n_test, n_first), 0)
         test = _draw(readable, n_test, self.seed(0, "test"))
         first = _draw(np.setdiff1d(readable, test), n_first, self.seed(0, "first"))
         with self.store.transaction():
@@ -84,6 +79,14 @@ class Steps(Budgeted):
                 self.add_batch(Purpose.TRAIN, 0, first, "random", words)
         self.say("ask", f"buy {test.size:,} test and {first.size:,} first training labels")
         return True
+
+    def _people_at_once(self, n_left: int, n_test: int, n_first: int) -> Decision:
+        """What known labels leave is too little to teach a machine for."""
+        why = "the labels of all items are known"
+        if n_left:
+            what = beginning(n_test, n_first, self.settings)
+            why = f"{n_left:,} items are left, too few for {what}"
+        return Decision(Verdict.PEOPLE, self.facts.live()[0], 0, False, {}, why)
 
     def collect(self) -> bool:
         """Take in labels; again and again while they are made without people."""

@@ -42,7 +42,7 @@ class CampaignStatus:
             words,
             share,
             n_pool=summary.n_pool,
-            n_human=summary.n_human,
+            n_human=summary.n_human - summary.n_known,
             spent_usd=summary.total_cost_usd,
             predicted_usd=summary.predicted_total_cost_usd,
             human_only_usd=summary.human_only_cost_usd,
