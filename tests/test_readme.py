@@ -12,6 +12,7 @@ import pytest
 from typer.main import get_command
 
 import mcal
+from doc_pages import snippets
 from mcal.cli import app
 from mcal.config import read_settings
 
@@ -19,10 +20,6 @@ ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 GROUP: Any = get_command(app)
 COMMANDS = GROUP.commands
-
-
-def snippets(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", README, flags=re.DOTALL | re.MULTILINE)
 
 
 def options_of(command: str) -> set[str]:
@@ -36,7 +33,7 @@ def uses() -> list[tuple[str, str]]:
     return [(name, rest) for name, rest in found]
 
 
-CAMPAIGN, SELECTION, AUDIT = snippets("python")
+CAMPAIGN, SELECTION, AUDIT = snippets(README, "python")
 
 
 def test_the_campaign_runs(tmp_path: Path) -> None:
@@ -89,7 +86,7 @@ def test_the_audit_alone_runs() -> None:
     assert wrong[machine].sum() <= 0.05 * 6000
 
 
-@pytest.mark.parametrize("text", snippets("toml"))
+@pytest.mark.parametrize("text", snippets(README, "toml"))
 def test_the_settings_validate(tmp_path: Path, text: str) -> None:
     path = tmp_path / "flowers.toml"
     path.write_text(text, encoding="utf-8")
@@ -101,7 +98,7 @@ def test_the_settings_validate(tmp_path: Path, text: str) -> None:
 
 
 def test_there_is_something_to_check() -> None:
-    assert snippets("toml")
+    assert snippets(README, "toml")
     assert {name for name, _ in uses()} == set(COMMANDS)
 
 
@@ -132,14 +129,7 @@ def test_the_first_command_installs_an_extra_that_exists() -> None:
 
 
 def test_continuous_integration_runs_the_second_command() -> None:
-    assert "bash tests/run\n" in snippets("sh")
+    assert "bash tests/run\n" in snippets(README, "sh")
     assert (
         (ROOT / ".ci" / "run").read_text(encoding="utf-8").rstrip().endswith("exec bash tests/run")
     )
-
-
-def test_local_links_lead_somewhere() -> None:
-    links = re.findall(r"\]\((?!https?:)([^)#]+)", README)
-    assert links
-    for link in links:
-        assert (ROOT / link).exists(), link
