@@ -44,7 +44,7 @@ napoleon_custom_sections = [("Attributes", "params_style")]
 maximum_signature_line_length = 80
 
 # Names of other projects: nothing is fetched while building, so there is no inventory of theirs.
-nitpick_ignore_regex = [(r"py:.*", r"(numpy|np|npt|pathlib|collections|datetime)\..*")]
+nitpick_ignore_regex = [(r"py:.*", r"(numpy|np|npt|pathlib|collections|datetime|pd)\..*")]
 nitpick_ignore = [
     # Short names for a choice of words, which the docstrings spell out.
     ("py:class", "Engine"),

@@ -96,7 +96,6 @@ class Reader:
     """Does what a page says, in the folder where the process is."""
 
     names: dict[str, Any] = field(default_factory=lambda: {"__name__": "__main__"})
-    output: str = ""
 
     def do(self, block: Block) -> None:
         if block.language not in (*RUN, *SHOWN):
@@ -124,8 +123,10 @@ class Reader:
         waits = False
         for words in commands(code):
             if words[0] == "mcal":
+                words, to = (words[:-2], words[-1]) if words[-2:-1] == [">"] else (words, None)
                 done = CliRunner().invoke(app, words[1:])
-                self.output += done.output
+                if to is not None:
+                    Path(to).write_text(done.stdout, encoding="utf-8")
                 if done.exception is not None and not isinstance(done.exception, SystemExit):
                     raise done.exception
                 assert done.exit_code in (0, WAITING), f"{shlex.join(words)}:\n{done.output}"
