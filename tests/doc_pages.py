@@ -20,7 +20,7 @@ from mcal.config import read_settings
 from mcal.simulation import open_world
 
 ROOT = Path(__file__).parents[1]
-RUN = ("python", "sh", "toml", "sql")
+RUN = ("python", "sh", "bash", "toml", "sql")
 SHOWN = ("text", "{eval-rst}", "{toctree}", "{include}", "{figure}")
 WAITING = 3
 
@@ -110,7 +110,7 @@ class Reader:
                 exec(compile(block.code, f"line {block.line}", "exec"), self.names)
             case "sql":
                 self._ask(block.code)
-            case "sh":
+            case "sh" | "bash":
                 n_left = 20 if block.again else 1
                 while self._shell(block.code) and block.again:
                     n_left -= 1
@@ -160,7 +160,7 @@ def check(block: Block) -> None:
     match block.language:
         case "python":
             compile(block.code, f"line {block.line}", "exec")
-        case "sh":
+        case "sh" | "bash":
             subprocess.run(["bash", "-n", "-c", block.code], check=True)
             for words in commands(block.code):
                 if words[0] == "mcal":

@@ -3,32 +3,23 @@
 import shutil
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from mcal import (
-    Campaign,
-    EmbeddingPool,
-    OracleAnnotator,
-    Settings,
-)
+from mcal import Campaign, ClassifierSettings, OracleSettings, PoolSettings, Settings
 
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small campaign that is over: scikit-learn's digits, their pixels taken for embeddings."""
-    from sklearn.datasets import load_digits
-
-    folder = tmp_path_factory.mktemp("finished")
-    images, labels = load_digits(return_X_y=True)
-    classes = [str(digit) for digit in range(10)]
-    pool = EmbeddingPool((images / 16).astype(np.float32), classes)
-    oracle = OracleAnnotator(labels.astype(np.int64), classes)
-    with Campaign.create(
-        folder / "my-campaign", pool=pool, annotator=oracle, settings=Settings()
-    ) as campaign:
+    """A small campaign that is over: 600 digits, and short trainings."""
+    folder = tmp_path_factory.mktemp("finished") / "my-campaign"
+    settings = Settings(
+        pool=PoolSettings(kind="digits", limit=600),
+        annotator=OracleSettings(),
+        classifier=[ClassifierSettings(architecture="small-cnn", epochs=20, batch_size=16)],
+    )
+    with Campaign.from_settings(settings, folder) as campaign:
         assert campaign.run() is not None
-    return folder / "my-campaign"
+    return folder
 
 
 @pytest.fixture
