@@ -76,7 +76,9 @@ def main() -> None:
             make_campaign(folder, given.n_pool)
             print(f"campaign of {given.n_pool:,} items in {time.perf_counter() - start:.0f} s")
         size_mb = (folder / "campaign.sqlite").stat().st_size / 1e6
-        print(f"store of {size_mb:,.0f} MB; {platform.machine()}, Python {platform.python_version()}")
+        print(
+            f"store of {size_mb:,.0f} MB; {platform.machine()}, Python {platform.python_version()}"
+        )
         own = multiprocessing.get_context("spawn")
         process = own.Process(target=write, args=(folder, Path(scratch) / "report.html"))
         process.start()

@@ -94,9 +94,10 @@ def _write(
 
     from .late_view import LateView
     from .live import open_view
+    from .outside_pool import check_outside_pool
 
     with LateView(partial(open_view, console), "export") as view:
-        _check_outside_pool(store, path)
+        check_outside_pool(store, path)
         pool = reopened_pool(store.campaign, view.progress)
         return write(
             store,
@@ -108,15 +109,3 @@ def _write(
             address=address,
             progress=view.progress,
         )
-
-
-def _check_outside_pool(store: Store, path: Path) -> None:
-    """Every file in the folder of a pool is an item of it: the campaign would not know it again."""
-    from mcal.errors import ExportError
-    from mcal.settings import Settings
-
-    pool = Settings.model_validate_json(store.campaign.settings_json).pool
-    if pool is None or pool.path is None or pool.kind not in ("image-folder", "image-tree"):
-        return
-    if path.resolve().is_relative_to(pool.path.expanduser().resolve()):
-        raise ExportError(f"{path}: lies in the pool's own folder and would become an item of it")

@@ -10,7 +10,7 @@ from importlib.resources import files
 
 from mcal import __version__
 from mcal.errors import MissingExtraError
-from mcal.types import Picture
+from mcal.types import Picture, Progress, no_progress
 
 try:
     from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -44,6 +44,7 @@ def build_page(
     item_name: Callable[[int], str],
     picture: Callable[[int], Picture | None],
     made_at: str,
+    progress: Progress = no_progress,
 ) -> str:
     """The whole page as text; every name that strangers chose is escaped."""
     environment = Environment(
@@ -64,7 +65,7 @@ def build_page(
         promise=promise(story),
         dollars=dollars,
         share=share,
-        figures=_figures(story),
+        figures=_figures(story, progress),
         bill=tables.bill_table(story),
         decisions=tables.decisions(story),
         settings=tables.settings_table(story),
@@ -78,10 +79,12 @@ def build_page(
     )
 
 
-def _figures(story: Story) -> dict[str, _Shown]:
-    words = captions(story)
-    return {
-        figure.name: _Shown(
+def _figures(story: Story, progress: Progress) -> dict[str, _Shown]:
+    words, found = captions(story), {}
+    shown = [figure for figure in FIGURES if figure.exists(story)]
+    for place, figure in enumerate(shown):
+        progress(place / len(shown), f"drawing {figure.name}")
+        found[figure.name] = _Shown(
             figure.name,
             Markup(
                 render_inline(
@@ -94,6 +97,4 @@ def _figures(story: Story) -> dict[str, _Shown]:
             words[figure.name],
             tables.numbers_table(figure.name, story),
         )
-        for figure in FIGURES
-        if figure.exists(story)
-    }
+    return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -90,12 +91,16 @@ class Story:
     """Audited items that the machine got wrong, the surest mistake first."""
 
 
-def read_story(store: Store) -> Story:
-    """Read a campaign, finished or not, while a writer works on it or not.
+def read_story(campaign: Store | str | Path) -> Story:
+    """Read a campaign, or the one in a folder: finished or not, while a writer works on it or not.
 
-    Cost: reads every label once; about a second for a million items, and some 30 bytes an item
-    while it runs.
+    Raises ``StoreError`` for a folder without a campaign. Cost: reads every label once; about a
+    second for a million items, and some 30 bytes an item while it runs.
     """
+    if not isinstance(campaign, Store):
+        with Store.open(Path(campaign), read_only=True) as opened:
+            return read_story(opened)
+    store = campaign
     with store.transaction():
         settings, summary = settings_now(store), summarise(store)
         batches, people, machine = tuple(store.batches()), store.labels(), store.machine_labels()

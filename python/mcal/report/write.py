@@ -10,7 +10,7 @@ from pathlib import Path
 
 from mcal.errors import ExportError
 from mcal.store import Store
-from mcal.types import Picture
+from mcal.types import Picture, Progress, no_progress
 
 from .figures import FIGURES, draw
 from .page import build_page
@@ -30,6 +30,7 @@ def write_report(
     title: str = "Labelling report",
     item_name: Callable[[int], str] = str,
     picture: Callable[[int], Picture | None] = _no_picture,
+    progress: Progress = no_progress,
 ) -> None:
     """Write one self-contained HTML file: what was bought, what it cost, how sure we are, and why.
 
@@ -48,6 +49,8 @@ def write_report(
         Gives the name for an index: ``pool.item_name``.
     picture : callable
         Gives a small picture of an item, or None; asked for at most 48 items.
+    progress : callable
+        Called with the share done and a few words.
 
     Raises
     ------
@@ -62,13 +65,19 @@ def write_report(
     some seconds for the figures.
     """
     made_at = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    progress(0.0, "reading the campaign")
     page = build_page(
-        read_story(store), title=title, item_name=item_name, picture=picture, made_at=made_at
+        read_story(store),
+        title=title,
+        item_name=item_name,
+        picture=picture,
+        made_at=made_at,
+        progress=progress,
     )
     _write_whole(path, page.encode("utf-8", "backslashreplace"))
 
 
-def write_plots(store: Store, folder: Path) -> list[Path]:
+def write_plots(store: Store, folder: Path, progress: Progress = no_progress) -> list[Path]:
     """Write every figure as SVG and as PNG (200 dots an inch) into a folder, made if need be.
 
     Returns
@@ -88,9 +97,9 @@ def write_plots(store: Store, folder: Path) -> list[Path]:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ExportError(f"{folder}: cannot be made: {error.strerror or error}") from error
-    for figure in FIGURES:
-        if not figure.exists(story):
-            continue
+    shown = [figure for figure in FIGURES if figure.exists(story)]
+    for place, figure in enumerate(shown):
+        progress(place / len(shown), f"drawing {figure.name}")
         for format in ("svg", "png"):
             path = folder / f"{figure.name}.{format}"
             drawn = draw(partial(figure.plot, story), format, figure.height(story))
