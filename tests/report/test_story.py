@@ -117,6 +117,7 @@ def test_the_surface_is_cheapest_where_a_search_finds_its_plan(story):
         ("not certified yet", {"doubtful"}),
         ("as printed", {"mistaken"}),
         ("without a certificate", {"mistaken"}),
+        ("hopeless", {"surface", "doubtful", "mistaken"}),
         ("finished", set()),
     ],
 )

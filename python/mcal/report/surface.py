@@ -50,7 +50,10 @@ class CostSurface:
 
 
 def read_surface(store: Store, classifier: str | None) -> CostSurface | None:
-    """The surface of the last fitted round; None before curves could be fitted."""
+    """The surface of the last fitted round.
+
+    None before curves could be fitted, and where no plan is cheaper than people alone.
+    """
     if classifier is None:
         return None
     found = {kind: _last(store, kind, classifier) for kind in _KINDS}
@@ -81,6 +84,8 @@ def read_surface(store: Store, classifier: str | None) -> CostSurface | None:
     left = n_pool - n_withheld - n_train
     cost_usd = np.where(np.isfinite(surface.cost_usd), surface.cost_usd, np.nan).T
     drawn = np.isfinite(cost_usd).any(axis=0)  # no batch may be so small as to end in the others
+    if not np.any(cost_usd[:, drawn] < searched.plan.human_only_cost_usd):
+        return None
     return CostSurface(
         round=fit.round,
         n_train=surface.n_train[drawn],

@@ -113,10 +113,11 @@ def _how_audited(story: Story, audit: ActionRecord) -> str:
     if ended is None or "n_wrong" not in ended.details:
         return f"{text} Their labels are not all in."
     n_wrong = ended.details["n_wrong"]
+    bound = ", as many as keep the target" if story.summary.budget_usd is None else ""
     return (
         f"{text} The machine had {n_wrong:,} of these wrong ({share(n_wrong, n_audit)}). How many "
-        "of its other labels can be wrong then was computed exactly, and the machine was allowed "
-        f"{story.summary.n_machine:,} labels, as many as keep within the target."
+        "of its other labels can be wrong then was computed exactly, and it was allowed "
+        f"{story.summary.n_machine:,} labels{bound}."
     )
 
 

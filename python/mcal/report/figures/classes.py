@@ -49,9 +49,9 @@ def plot_class_errors(story: Story, axes: Axes) -> None:
     axes.hlines(rows, low, high, color="C0", linewidth=3.0, alpha=0.45, label="interval")
     audited = [row.n_wrong / row.n_audit if row.n_audit else np.nan for row in shown]
     axes.plot(audited, rows, color="C1", marker="o", linestyle="", label="found in the audit")
-    axes.axvline(
-        story.settings.target_error, color=GREY, linestyle="--", label="target, of all together"
-    )
+    if story.settings.budget_usd is None:
+        goal = story.settings.target_error
+        axes.axvline(goal, color=GREY, linestyle="--", label="target, of all together")
     axes.set_yticks(rows, [plain(row.name) for row in shown], parse_math=False)
     axes.invert_yaxis()
     axes.set_xlim(0.0)

@@ -78,7 +78,7 @@ def plot_cost_surface(story: Story, axes: Axes) -> None:
     """The total over training labels and machine share, and where each forecast expected to end."""
     surface = story.surface
     if surface is None:
-        raise ValueError("story: expected a campaign with fitted curves, found none yet")
+        raise ValueError("story: expected a campaign with plans to draw, found none yet")
     if np.isfinite(surface.cost_usd).any():
         mesh = axes.pcolormesh(
             surface.n_train, surface.thetas, surface.cost_usd, cmap="viridis_r", rasterized=True
@@ -143,7 +143,8 @@ def plot_batches(story: Story, axes: Axes) -> None:
     axes.grid(axis="x", visible=False)
     in_count(axes.yaxis)
     axes.set_ylabel("labels ordered")
-    axes.legend(loc="best")
+    axes.set_xlim(-0.6, max(3.0, rounds[-1] + 0.6))
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)
 
 
 def _purpose(batch: BatchRecord) -> Purpose | None:
