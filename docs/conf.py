@@ -93,8 +93,21 @@ def _signature(
     return ("", "") if name in _MADE_OTHERWISE else None
 
 
+def _reachable(
+    app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any
+) -> None:
+    """Wide code can be scrolled by keyboard, and furo's captions are headings of a level."""
+    if "body" in context:
+        context["body"] = context["body"].replace("<pre>", '<pre tabindex="0">')
+    tree = context.get("furo_navigation_tree", "")
+    context["furo_navigation_tree"] = tree.replace(
+        'class="caption" role="heading"', 'class="caption" role="heading" aria-level="2"'
+    )
+
+
 def setup(app: Sphinx) -> None:
     app.connect("autodoc-process-docstring", _comments, priority=300)
     app.connect("autodoc-process-docstring", _sizes, priority=400)
     app.connect("autodoc-process-docstring", _colons, priority=600)  # after Napoleon's 500
     app.connect("autodoc-process-signature", _signature)
+    app.connect("html-page-context", _reachable, priority=900)  # after furo's own
