@@ -44,7 +44,9 @@ napoleon_custom_sections = [("Attributes", "params_style")]
 maximum_signature_line_length = 80
 
 # Names of other projects: nothing is fetched while building, so there is no inventory of theirs.
-nitpick_ignore_regex = [(r"py:.*", r"(numpy|np|npt|pathlib|collections|datetime|pd)\..*")]
+nitpick_ignore_regex = [
+    (r"py:.*", r"(numpy|np|npt|pathlib|collections|datetime|pd|matplotlib)\..*")
+]
 nitpick_ignore = [
     # Short names for a choice of words, which the docstrings spell out.
     ("py:class", "Engine"),
@@ -57,6 +59,7 @@ nitpick_ignore = [
 ]
 
 _MADE_OTHERWISE = {"mcal.Campaign", "mcal.CampaignSummary", "mcal.types.Event"}
+_MADE_OTHERWISE |= {"mcal.report.Story", "mcal.store.Store"}
 """Nobody calls these constructors, and some are long."""
 
 
