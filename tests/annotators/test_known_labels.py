@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mcal.annotators import KnownLabels, read_known_labels
+from mcal.annotators import KnownLabels, digest_of, read_known_labels
 from mcal.errors import AnnotatorError, MissingExtraError
 from mcal.types import NO_LABEL
 
@@ -105,6 +105,57 @@ def test_parquet(tmp_path: Path) -> None:
         read_known_labels(tmp_path / "k.parquet", ("cat", "dog"), lambda: NAMES)
     known = read_known_labels(tmp_path / "k.parquet", CLASSES, lambda: NAMES)
     assert pairs(known) == {0: 2}
+
+
+NUMBERS = tuple(sorted(str(number) for number in range(12)))  # 0, 1, 10, 11, 2, ...
+
+
+def class_labels(path: Path, rows: dict[str, object], features: object) -> None:
+    """A file as ``datasets`` writes it: a class is a number."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    metadata = {"huggingface": json.dumps({"info": {"features": features}})}
+    pq.write_table(pa.table(rows).replace_schema_metadata(metadata), path)
+
+
+def test_a_class_of_hugging_face_is_a_number_and_not_a_name(tmp_path: Path) -> None:
+    names = [f"{index}.png" for index in range(24)]
+    features = {"label": {"names": list(NUMBERS), "_type": "ClassLabel"}}
+    (tmp_path / "out" / "data").mkdir(parents=True)
+    for half in (0, 1):
+        labels = [*range(12)] if half else [*range(10), None, -1]
+        rows = {
+            "item": names[12 * half : 12 * half + 12],
+            "label": labels,
+            "source": ["human"] * 12,
+        }
+        part = tmp_path / "out" / "data" / f"train-0000{half}-of-00002.parquet"
+        class_labels(part, rows, features)
+    one = part.with_name("train-00000-of-00002.parquet")
+    first = read_known_labels(one, NUMBERS, lambda: names)
+    assert pairs(first) == {**{n: n for n in range(10)}, 10: NO_LABEL, 11: NO_LABEL}
+    both = read_known_labels(tmp_path / "out", NUMBERS, lambda: names)
+    assert pairs(both) == {**pairs(first), **{12 + n: n for n in range(12)}}
+    assert digest_of(tmp_path / "out") == both.sha256 != first.sha256
+    turned = read_known_labels(tmp_path / "out", NUMBERS[::-1], lambda: names)
+    assert pairs(turned)[1] == NUMBERS[::-1].index(NUMBERS[1])
+
+
+@pytest.mark.parametrize(
+    ("feature", "words"),
+    [
+        ({"names": ["cat"], "_type": "ClassLabel"}, r"k\.parquet, row 2: .* below 1, found 1"),
+        ({"_type": "ClassLabel"}, r"the names of its classes are not what `datasets` writes"),
+        ([], r"the names of its classes are not what"),
+        ({"dtype": "int64", "_type": "Value"}, r"row 1: '0' is no class"),
+    ],
+)
+def test_numbers_of_no_class_are_refused(tmp_path: Path, feature: object, words: str) -> None:
+    rows = {"item": ["a.png", "b.png"], "label": [0, 1]}
+    class_labels(tmp_path / "k.parquet", rows, {"label": feature})
+    with pytest.raises(AnnotatorError, match=words):
+        read_known_labels(tmp_path / "k.parquet", CLASSES, lambda: NAMES)
 
 
 def test_the_same_label_twice_is_one(tmp_path: Path) -> None:

@@ -188,6 +188,26 @@ def test_folders_are_written_with_what_the_pool_has(photos: Path) -> None:
     ]
 
 
+def test_an_export_never_takes_the_place_of_what_the_campaign_lives_on(
+    blobs: Path, tmp_path: Path
+) -> None:
+    annotator = f'kind = "files"\n[labels]\nknown = "{tmp_path / "known.csv"}"'
+    (tmp_path / "known.csv").write_text("item,label\n0,ant\n1,bee\n", encoding="utf-8")
+    assert mcal("run", write_config(tmp_path, blobs, annotator)).exit_code == 3
+    folder = tmp_path / "blobs-campaign"
+    (folder / "checkpoints").mkdir(exist_ok=True)
+    (folder / "checkpoints" / "001-linear.pt").write_bytes(b"trained")
+    kept = [path for path in folder.rglob("*") if path.is_file()]
+    assert len(kept) >= 5
+    for path in (*kept, tmp_path / "known.csv", blobs / "x.npy"):
+        before = path.read_bytes()
+        for format in ("csv", "imagefolder"):
+            result = mcal("export", folder, "--format", format, "--out", path)
+            assert result.exit_code == 1, path
+            assert "would take the place of" in result.stderr
+        assert path.read_bytes() == before
+
+
 def test_an_export_does_not_become_an_item_of_its_pool(photos: Path) -> None:
     pool = photos.parent / "photos"
     for format, name in (("csv", "labels.csv"), ("imagefolder", "tree")):

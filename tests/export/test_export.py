@@ -7,12 +7,13 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
 
 from mcal.errors import ExportError, MissingExtraError
-from mcal.export import COLUMNS, export
+from mcal.export import COLUMNS, ExportFormat, export
 from mcal.export import rows as rows_module
 from mcal.settings import Settings
 from mcal.store import Store
@@ -258,3 +259,12 @@ def test_pandas_reads_it_back(store, tmp_path, format):
     for found, expected in zip(rows, EXPECTED, strict=True):
         assert found | {"confidence": None} == expected | {"confidence": None}
         assert found["confidence"] == pytest.approx(expected["confidence"], abs=1e-9)
+
+
+def test_the_record_is_never_replaced(store, tmp_path):
+    path = next(tmp_path.rglob("campaign.sqlite"))
+    before = path.read_bytes()
+    for format in get_args(ExportFormat):
+        with pytest.raises(ExportError, match="would take the place of the campaign's record"):
+            export(store, path, format, item_name=item_name)
+    assert path.read_bytes() == before

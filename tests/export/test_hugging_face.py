@@ -12,8 +12,10 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from mcal.annotators import read_known_labels
 from mcal.errors import MissingExtraError
 from mcal.export import hugging_face
+from mcal.types import NO_LABEL
 
 os.environ["HF_DATASETS_OFFLINE"] = os.environ["HF_HUB_OFFLINE"] = "1"
 datasets = pytest.importorskip("datasets")
@@ -50,6 +52,18 @@ def test_datasets_reads_what_the_store_holds(campaign, tmp_path) -> None:
     assert found["round"][:] == [0, 0, 1, 1, 1, 2, 2, 2, 2, 0, None]
     assert found["price_usd"][:] == [0.04] * 6 + [0.001] * 3 + [0.04, None]
     assert found["model"][:] == [None] * 6 + ["small-cnn/fast"] * 3 + [None, None]
+
+
+@pytest.mark.parametrize("campaign", ["photos", "vectors"], indirect=True)
+def test_another_campaign_knows_what_people_said(campaign, tmp_path) -> None:
+    campaign.export(tmp_path / "out", "huggingface")
+    pool = campaign.pool
+    names = [pool.item_name(index) for index in range(pool.n_pool)]
+    known = read_known_labels(tmp_path / "out", pool.classes, lambda: names)
+    labels = [pool.classes.index(campaign.labels[index]) for index in range(6)]
+    assert known.indices.tolist() == [*range(6), NO_CLASS]
+    assert known.labels.tolist() == [*labels, NO_LABEL]
+    assert known.n_machine == 3
 
 
 def test_pictures_are_there_whole(photos, tmp_path) -> None:

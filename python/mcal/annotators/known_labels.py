@@ -11,16 +11,18 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from mcal.errors import AnnotatorError, MissingExtraError
+from mcal.errors import AnnotatorError
 from mcal.manifest import read_augmented_manifest
 from mcal.types import NO_LABEL, IndexArray, Source
 
 from .class_names import ClassNames
+from .parquet_rows import each_parquet_row, parquet_files
 from .sheet import each_row, safe_cell
 
 _PEOPLE = (Source.HUMAN, Source.AUDIT)
 _KEYS = ("item", "index")  # what says which item a row is about: the first that a file has
 _TWO_ITEMS = -1
+_PIECE_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,10 +61,14 @@ class _Row(NamedTuple):
 
 
 def digest_of(path: Path) -> str:
-    """SHA-256 of a file's bytes, in hexadecimal."""
+    """SHA-256 of the bytes of a file, or of those of a data set's folder, in hexadecimal."""
+    digest = hashlib.sha256()
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        for part in parquet_files(path):
+            with part.open("rb") as file:
+                while piece := file.read(_PIECE_BYTES):
+                    digest.update(piece)
+        return digest.hexdigest()
     except OSError as error:
         raise AnnotatorError(f"{path}: cannot be read: {error.strerror or error}") from error
 
@@ -75,10 +81,10 @@ def read_known_labels(
     Parameters
     ----------
     path : Path
-        What ``mcal export`` writes: CSV, JSON lines (``.jsonl``), ``.parquet`` (needs pyarrow) or
-        an augmented manifest (``.manifest``, ``.jsonl``); or any CSV with the columns ``item`` and
-        ``label``. Where a file has no ``item``, ``index`` says which. A manifest goes by the
-        longest end of ``source-ref`` that names an item.
+        What ``mcal export`` writes: CSV, JSON lines (``.jsonl``), ``.parquet`` (needs pyarrow), an
+        augmented manifest (``.manifest``, ``.jsonl``) or the folder for Hugging Face; or any CSV
+        with the columns ``item`` and ``label``. Where a file has no ``item``, ``index`` says which.
+        A manifest goes by the longest end of ``source-ref`` that names an item.
     classes : sequence of str
         Names, (C,).
     item_names : callable
@@ -181,8 +187,8 @@ def _rows(path: Path) -> tuple[bool, Iterator[_Row]]:
     """Whether rows say an index instead of a name, and the rows."""
     if path.suffix == ".manifest":
         return False, _of_manifest(path)
-    if path.suffix == ".parquet":
-        return _keyed(path, _of_parquet(path), "row")
+    if path.suffix == ".parquet" or path.is_dir():
+        return _keyed(path, each_parquet_row(path, (*_KEYS, "label", "source")), "row")
     if path.suffix == ".jsonl":
         documents = _of_json_lines(path)
         first = next(documents, None)
@@ -242,24 +248,6 @@ def _of_json_lines(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
         if not isinstance(document, dict):
             raise AnnotatorError(f"{path.name}, line {number}: expected a JSON object")
         yield number, document
-
-
-def _of_parquet(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    try:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-    except ImportError as error:
-        raise MissingExtraError("pyarrow", "parquet") from error
-    try:
-        with pq.ParquetFile(path) as file:
-            columns = [name for name in (*_KEYS, "label", "source") if name in file.schema.names]
-            number = 0
-            for piece in file.iter_batches(columns=columns):
-                for row in piece.to_pylist():
-                    number += 1
-                    yield number, row
-    except (OSError, pa.ArrowException) as error:
-        raise AnnotatorError(f"{path}: cannot be read as Parquet: {error}") from error
 
 
 def _of_manifest(path: Path) -> Iterator[_Row]:

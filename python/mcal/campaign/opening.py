@@ -138,7 +138,7 @@ def check_same_settings(settings: Settings, folder: Path) -> None:
             "continue it with those it began with, or choose another folder"
         )
     file = settings.labels.known
-    if file is None or taken is None or not file.is_file():
+    if file is None or taken is None or not file.exists():
         return
     if taken["sha256"] != digest_of(file):
         raise StoreError(

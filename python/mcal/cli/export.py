@@ -90,14 +90,14 @@ def _write(
     from mcal.campaign.item_names import reopened_pool
     from mcal.export import export as write
     from mcal.pools import picture_of
+    from mcal.store import check_may_write
     from mcal.types import FilePool
 
     from .late_view import LateView
     from .live import open_view
-    from .outside_pool import check_outside_pool
 
     with LateView(partial(open_view, console), "export") as view:
-        check_outside_pool(store, path)
+        check_may_write(store, path)  # before a long look for the pool
         pool = reopened_pool(store.campaign, view.progress)
         return write(
             store,

@@ -36,17 +36,16 @@ def report(
 
     from mcal.pools import thumbnail_of
     from mcal.report import write_plots, write_report
-    from mcal.store import Store
+    from mcal.store import Store, check_may_write
 
     from .late_view import LateView
     from .live import open_view
-    from .outside_pool import check_outside_pool
 
     path = folder / "report.html" if out is None else out
     console = Console(stderr=True, highlight=False)  # the path alone goes to scripts
     with Store.open(folder, read_only=True) as store:
         for target in (path, *([] if plots is None else [plots])):
-            check_outside_pool(store, target)
+            check_may_write(store, target)
         with LateView(partial(open_view, console), "report") as view:
             pool = None if no_pictures else _pool(store, view.progress)
             title = folder.resolve().name

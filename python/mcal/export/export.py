@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from mcal.manifest import check_source_template, source_ref
-from mcal.store import Store, read_delivered, summarise
+from mcal.store import Store, check_may_write, read_delivered, summarise
 from mcal.types import Picture, Progress, no_progress
 
 from .hugging_face import write_hugging_face
@@ -118,8 +118,8 @@ def export(
     ValueError
         A format that there is not, or an address that does not fit it.
     ExportError
-        It cannot be written: no such folder, no room, files of other people in its place, no
-        images in the pool.
+        It cannot be written: no such folder, no room, in its place files of other people or what
+        the campaign lives on, no images in the pool.
     MissingExtraError
         pyarrow is not installed.
     """
@@ -127,6 +127,7 @@ def export(
         raise ValueError(f"format: expected one of {get_args(ExportFormat)}, found {format!r}")
     if address is not None:
         check_template(format, address)
+    check_may_write(store, path)
     name = item_name
     if format == "manifest" and address is not None:
         template = address

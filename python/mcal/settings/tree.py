@@ -221,8 +221,8 @@ class LabelsSettings(Model):
 
     known: Path | None = None
     """File with people's labels of some items, which are not bought again: what ``mcal export``
-    writes (CSV, JSON lines, Parquet, augmented manifest), or a CSV with columns ``item`` and
-    ``label``. Read once, when the campaign begins."""
+    writes (CSV, JSON lines, Parquet, augmented manifest, the folder for Hugging Face), or a CSV
+    with columns ``item`` and ``label``. Read once, when the campaign begins."""
 
 
 class Settings(Model):

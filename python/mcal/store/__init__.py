@@ -12,6 +12,7 @@ from .differing import (
     measured_disagreement,
 )
 from .forecasts import RoundForecast, best_plan, forecasts, sunk_usd
+from .may_write import check_may_write
 from .records import (
     KNOWN,
     ActionRecord,
@@ -65,6 +66,7 @@ __all__ = [
     "Store",
     "add_budget",
     "best_plan",
+    "check_may_write",
     "consensus_error",
     "enough_judges",
     "expected_settings",

@@ -14,7 +14,10 @@ from mcal.errors import CampaignBusyError, StoreError
 
 from .clock import utc_now
 
-__all__ = ["WriterLock"]
+__all__ = ["HOLDER_NAME", "LOCK_NAME", "WriterLock"]
+
+LOCK_NAME = "campaign.lock"
+HOLDER_NAME = "campaign.holder"
 
 
 class WriterLock:
@@ -27,8 +30,8 @@ class WriterLock:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._holder = folder / "campaign.holder"
-        self._lock = FileLock(folder / "campaign.lock", timeout=0, thread_local=False)
+        self._holder = folder / HOLDER_NAME
+        self._lock = FileLock(folder / LOCK_NAME, timeout=0, thread_local=False)
 
     def acquire(self) -> None:
         """Take the lock at once, or raise ``CampaignBusyError``."""

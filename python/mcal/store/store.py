@@ -37,8 +37,9 @@ class Store(Hearings, Guessing, Trainings, Rankings, Decisions):
     """
 
     def __init__(
-        self, database: Database, lock: WriterLock | None, campaign: CampaignRecord
+        self, database: Database, lock: WriterLock | None, campaign: CampaignRecord, folder: Path
     ) -> None:
+        self.folder = folder.absolute()
         self._db = database
         self._lock = lock
         self.campaign = campaign
@@ -119,7 +120,7 @@ class Store(Hearings, Guessing, Trainings, Rankings, Decisions):
                     ),
                 )
                 database.execute_many("INSERT INTO broken_items VALUES (?, ?)", broken.items())
-                store = cls(database, lock, _read_campaign(database))
+                store = cls(database, lock, _read_campaign(database), folder)
                 begin(store)
             return store
 
@@ -145,7 +146,7 @@ class Store(Hearings, Guessing, Trainings, Rankings, Decisions):
             return cls._open_reader(path)
         with _opened_to_write(folder) as (database, lock):
             migrate(database, MIGRATIONS)
-            store = cls(database, lock, _read_campaign(database))
+            store = cls(database, lock, _read_campaign(database), folder)
             store.interrupt_open_runs()
             return store
 
@@ -158,7 +159,7 @@ class Store(Hearings, Guessing, Trainings, Rankings, Decisions):
                 old, database = database, database.copy_in_memory()
                 old.close()
             migrate(database, MIGRATIONS)
-            return cls(database, None, _read_campaign(database))
+            return cls(database, None, _read_campaign(database), path.parent)
         except BaseException:
             database.close()
             raise
