@@ -14,8 +14,16 @@ from mcal.report.page import build_page
 from mcal.report.tables import numbers_table, settings_table
 from mcal.types import NO_LABEL, Picture
 
-KINDS = ["finished", "as printed", "without a certificate", "within a budget", "hopeless"]
-KINDS += ["not certified yet", "one round", "first labels", "new"]
+KINDS = [
+    "finished",
+    "as printed",
+    "within a budget",
+    "hopeless",
+    "one round",
+    "first labels",
+    "new",
+]
+KINDS += ["all known", "tiny", "weighted"]
 HOSTILE = '<img src=x onerror="alert(1)">&"\'</style></script>'
 VOID = {"meta", "link", "img", "br", "input", "path", "use", "image", "rect"}
 
@@ -114,11 +122,22 @@ def test_names_that_strangers_chose_are_escaped(story):
         pool_fingerprint=HOSTILE,
     )
     actions = (*told.actions, replace(told.actions[-1], reason=HOSTILE))
+    found = told.summary.class_intervals
+    intervals = [
+        replace(row, name=HOSTILE) if row.name == "class 0" else row for row in found.classes
+    ]
+    summary = replace(
+        told.summary,
+        n_broken=1,
+        classifier=HOSTILE,
+        stop_reason=HOSTILE,
+        class_intervals=replace(found, classes=tuple(intervals)),
+    )
     hostile = replace(
         told,
         campaign=campaign,
         actions=actions,
-        summary=replace(told.summary, n_broken=1, classifier=HOSTILE, stop_reason=HOSTILE),
+        summary=summary,
         classes=replace(told.classes, names=campaign.classes),
         doubtful=replace(told.doubtful, machine=np.zeros_like(told.doubtful.machine)),
     )
@@ -176,3 +195,19 @@ def test_a_thousand_classes_are_cut_to_the_first_and_said(story):
     text = page(many)
     assert "800 further classes are in the exports" in text
     assert len(text) < 800_000
+
+
+def test_a_stuck_campaign_has_not_ended(story):
+    told = story("first labels")
+    text = page(replace(told, summary=replace(told.summary, stop_reason="the budget is gone")))
+    assert "It is stuck: the budget is gone." in text
+    assert "It ended because" not in text
+    assert "It ended because" in page(story("finished"))
+
+
+def test_items_that_no_class_fits_are_counted(story):
+    told = story("no class fits some")
+    text = page(told)
+    assert f"People found that no class fits {told.summary.n_no_label:,} of these items." in text
+    rows = numbers_table("class-balance", told).rows
+    assert sum(int(row[-1].replace(",", "")) for row in rows) == 6000

@@ -9,14 +9,19 @@ from mcal.export import export
 from mcal.types import Purpose, Source
 
 
-@pytest.mark.parametrize("kind", ["finished", "within a budget", "hopeless", "first labels"])
+@pytest.mark.parametrize("kind", ["finished", "some known", "no class fits some", "first labels"])
 def test_the_bill_adds_up(story, kind):
     told = story(kind)
     assert sum(row.n_items for row in told.bill) == told.summary.n_human
     assert sum(row.cost_usd for row in told.bill) == pytest.approx(
         told.summary.human_cost_usd, abs=1e-9
     )
-    assert all(row.cost_usd == pytest.approx(0.04 * row.n_items, abs=1e-9) for row in told.bill)
+    for row in told.bill:
+        each = 0.0 if row.purpose is None else 0.04
+        assert row.cost_usd == pytest.approx(each * row.n_items, abs=1e-9)
+    assert {row.purpose for row in told.bill if row.purpose is None} == (
+        {None} if kind == "some known" else set()
+    )
 
 
 def test_classes_are_counted_as_exported(story, opened, tmp_path):
@@ -131,3 +136,38 @@ def test_reading_changes_nothing(opened, folders, story):
     before = (folders("finished") / "campaign.sqlite").read_bytes()
     story("finished")
     assert (folders("finished") / "campaign.sqlite").read_bytes() == before
+
+
+def test_a_weighted_audit_is_read_by_its_weights(story):
+    told = story("weighted")
+    audit, drawn = told.audit, next(a for a in told.actions if a.name == "audit").details
+    assert drawn["boundary"] > 0, "the world must ask for weights"
+    assert audit.weight.sum() == pytest.approx(audit.frame) == drawn["frame"]
+    sure = audit.positions < drawn["boundary"]
+    assert (sure.sum(), (~sure).sum()) == (drawn["n_sure"], drawn["n_unsure"])
+    wrong_sure, wrong_unsure = audit.wrong[sure].mean(), audit.wrong[~sure].mean()
+    n_sure = drawn["boundary"]
+    expected = (wrong_sure * n_sure + wrong_unsure * (audit.frame - n_sure)) / audit.frame
+    error, n_effective = audit.error(np.ones(audit.n_audit, dtype=bool))
+    assert error == pytest.approx(expected)
+    assert n_effective < audit.n_audit
+    assert error < audit.n_wrong / audit.n_audit, "mistakes were looked for where they are likelier"
+
+
+def test_a_uniform_audit_s_estimate_is_its_share(story):
+    audit = story("finished").audit
+    error, n_effective = audit.error(np.ones(audit.n_audit, dtype=bool))
+    assert error == pytest.approx(audit.n_wrong / audit.n_audit)
+    assert n_effective == pytest.approx(audit.n_audit)
+    nothing = audit.error(np.zeros(audit.n_audit, dtype=bool))
+    assert np.isnan(nothing[0])
+    assert nothing[1] == 0.0
+
+
+def test_the_end_is_where_the_machine_s_labels_reach(story):
+    told = story("finished")
+    (ended,) = (a for a in told.actions if a.name == "machine_label")
+    left = 6000 - told.summary.n_test - told.summary.n_train
+    assert told.cut == ended.details["cut"]
+    assert told.surface.end_theta == pytest.approx(told.cut / left)
+    assert story("hopeless").cut is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -35,42 +36,92 @@ def test_a_running_campaign_says_how_far_it_is(story):
     assert "not known yet" in verdict(told)
 
 
-@pytest.mark.parametrize(
-    ("changes", "says"),
-    [
-        ({}, "at most 4.13% of all labels are wrong machine labels: as promised."),
-        ({"target_met": False}, "wrong machine labels: above the target of 10.00%."),
-        ({"target": "machine"}, "at most 4.13% of the machine's labels are wrong: as promised."),
-        ({"budget_usd": 50.0}, "at most 4.13% of all labels are wrong machine labels."),
-        ({"n_machine": 0}, "People gave every label"),
-        (
-            {"certified_error": None},
-            "by an estimate that promises nothing, and nothing was audited.",
-        ),
-    ],
-)
-def test_the_verdict_is_the_certificate_s(story, changes, says):
-    told = with_summary(
-        story("finished"), **{"certified_error": 0.04123, "target_met": True} | changes
+VERDICTS = {
+    "finished": r"With 95% confidence, at most \S+% of all labels are wrong .*: as promised\.",
+    "of the machine's labels": r"at most \S+% of the machine's labels are wrong: as promised\.",
+    "within a budget": r"are wrong machine labels; the target of 10\.00% is not met\.",
+    "within a budget, uncertified": r"About \S+% of all .* promises nothing, and nothing",
+    "without a certificate": r"About \S+% of all .* promises nothing, and nothing was audited\.",
+    "as printed": r"About \S+% of all .* promises nothing, and nothing was audited\.",
+    "hopeless": r"People gave every label",
+    "hopeless, uncertified": r"People gave every label",
+    "all known": r"People gave every label",
+    "hopeless, the rest to come": r"People will give every label",
+    "tiny": r"Even if the machine were always wrong, at most 10\.00% of all .*: as promised\.",
+    "not certified yet": r"About \S+% of all labels are wrong .*, by an estimate .* nothing\.",
+    "first labels": r"not known yet. The target is 10\.00% of all labels\.",
+}
+
+
+@pytest.mark.parametrize("kind", VERDICTS)
+def test_the_verdict_is_true_of_every_kind_of_campaign(story, kind):
+    assert re.search(VERDICTS[kind], verdict(story(kind))), verdict(story(kind))
+
+
+def test_a_bound_is_rounded_up_and_a_broken_target_said(story):
+    told = with_summary(story("finished"), certified_error=0.04123, target_met=False)
+    assert verdict(told).endswith(
+        "at most 4.13% of all labels are wrong machine labels: above the target of 10.00%."
     )
-    assert says in verdict(told)
 
 
-def test_the_promise_tells_of_the_audit_with_its_counts(story):
+def test_items_that_no_class_fits_are_told(story):
+    told = story("no class fits some")
+    n = told.summary.n_no_label
+    assert n > 0
+    assert f"({n:,} of them as fitting none of the classes)" in headline(told)
+
+
+AUDITED = (
+    r"before any machine label counted, \S+ of the \S+ items .* were drawn at random and labelled"
+)
+
+
+@pytest.mark.parametrize(
+    ("kind", "says"),
+    [
+        ("finished", AUDITED),
+        ("of the machine's labels", AUDITED),
+        ("within a budget", AUDITED),
+        ("weighted", r"at random, the less sure ones at a higher rate, and labelled by people\. "
+         r"The machine had \d+ of these wrong; weighted by the rates, \S+% of all\."),
+        ("tiny", r"nothing was audited; checking would have cost more than it saves"),
+    ],
+)  # fmt: skip
+def test_the_audit_is_told_as_it_was_drawn(story, kind, says):
+    (audit,) = (text for text in promise(story(kind)) if text.startswith("How it was checked"))
+    assert re.search(says, audit), audit
+
+
+def test_the_audit_s_counts_are_the_certificate_s(story):
     told = story("finished")
     ended = next(a for a in told.actions if a.name == "machine_label").details
-    paragraphs = promise(told)
-    (audit,) = (text for text in paragraphs if text.startswith("How it was checked"))
-    assert f"{ended['n_audit']:,} of the " in audit
-    assert f"had {ended['n_wrong']:,} of these wrong" in audit
-    assert any("at most 5 in 100 break their promise" in text for text in paragraphs)
-    assert paragraphs[-1].startswith("What it does not say")
+    text = " ".join(promise(told))
+    assert f"counted, {ended['n_audit']:,} of the " in text
+    assert (
+        f"had {ended['n_wrong']:,} of these wrong ({ended['n_wrong'] / ended['n_audit']:.2%})"
+        in text
+    )
+    assert f"allowed {told.summary.n_machine:,} labels, as many as keep the target." in text
 
 
-def test_without_an_audit_none_is_told_of(story):
-    text = " ".join(promise(story("without a certificate")))
-    assert "How it was checked" not in text
-    assert "break their promise" not in text
+@pytest.mark.parametrize("kind", VERDICTS)
+def test_confidence_is_explained_where_a_draw_gives_it(story, kind):
+    drawn = kind in ("finished", "of the machine's labels", "within a budget")
+    assert ("at most 5 in 100 break their promise" in " ".join(promise(story(kind)))) == drawn
+
+
+def test_a_budget_promises_no_target(story):
+    assert "as many as keep the target" not in " ".join(promise(story("within a budget")))
+    assert promise(story("within a budget"))[0].endswith("a budget of $60.00 can certify.")
+    assert promise(story("within a budget, uncertified"))[0].endswith("of $60.00 allows.")
+
+
+@pytest.mark.parametrize("kind", VERDICTS)
+def test_intervals_are_told_of_where_there_are_some(story, kind):
+    told = story(kind)
+    has_some = any(f.interval_usd for f in told.forecasts)
+    assert ("90% intervals" in captions(told)["forecasts"]) == has_some
 
 
 def test_what_people_differ_on_is_told(story):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from html import escape
 from importlib.resources import files
 
 from mcal import __version__
@@ -89,7 +88,7 @@ def _figures(story: Story, progress: Progress) -> dict[str, _Shown]:
             Markup(
                 render_inline(
                     partial(figure.plot, story),
-                    escape(words[figure.name]),
+                    words[figure.name],
                     figure.height(story),
                     prefix=figure.name,
                 )

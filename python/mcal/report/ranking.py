@@ -8,8 +8,9 @@ import numpy as np
 
 from mcal.profiles import Profile
 from mcal.store import Store
-from mcal.types import FloatArray, IndexArray, Purpose
+from mcal.types import FloatArray, IndexArray
 
+from .audit import AuditFound, machine_cut
 from .curves import error_interval
 
 __all__ = ["RankingAccuracy", "read_ranking"]
@@ -36,7 +37,7 @@ class RankingAccuracy:
         Test items behind each.
     audit_edges : (A + 1,) float64
     audit_error, audit_low, audit_high : (A,) float64
-        Found by the audit; NaN where nothing was drawn.
+        Found by the audit, weighted as it was drawn; NaN where nothing was.
     n_audit, n_wrong : (A,) int64
     cut : float or None
         Share of the ranking that the machine was allowed to label.
@@ -59,7 +60,9 @@ class RankingAccuracy:
     cut: float | None
 
 
-def read_ranking(store: Store, classifier: str | None) -> RankingAccuracy | None:
+def read_ranking(
+    store: Store, classifier: str | None, audit: AuditFound | None
+) -> RankingAccuracy | None:
     """The latest measured ranking of a classifier; None before its first round."""
     measured = [] if classifier is None else store.estimates("profile", classifier=classifier)
     if not measured:
@@ -72,12 +75,16 @@ def read_ranking(store: Store, classifier: str | None) -> RankingAccuracy | None
     n_ranked = int(profile.bin_edges[-1])
     low, high = error_interval(profile.bin_error, profile.bin_n_test)
     edges = np.linspace(0.0, 1.0, N_AUDIT_BINS + 1)
+    found, n_effective = np.full(N_AUDIT_BINS, np.nan), np.zeros(N_AUDIT_BINS)
     n_audit = n_wrong = np.zeros(N_AUDIT_BINS, np.int64)
-    if ranking is not None:
-        n_audit, n_wrong = _audited(store, n_ranked)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        found = n_wrong / n_audit
-    audit_low, audit_high = error_interval(found, n_audit.astype(np.float64))
+    if audit is not None:
+        slices = np.minimum(audit.positions * N_AUDIT_BINS // n_ranked, N_AUDIT_BINS - 1)
+        n_audit = np.bincount(slices, minlength=N_AUDIT_BINS)
+        n_wrong = np.bincount(slices[audit.wrong], minlength=N_AUDIT_BINS)
+        errors = [audit.error(slices == slice_) for slice_ in range(N_AUDIT_BINS)]
+        found, n_effective = np.array(errors).T
+    cut = machine_cut(store)
+    audit_low, audit_high = error_interval(found, n_effective)
     return RankingAccuracy(
         classifier=record.classifier,
         round=record.round,
@@ -93,28 +100,5 @@ def read_ranking(store: Store, classifier: str | None) -> RankingAccuracy | None
         audit_high=audit_high,
         n_audit=n_audit,
         n_wrong=n_wrong,
-        cut=_cut(store, n_ranked),
+        cut=None if cut is None else min(1.0, cut / n_ranked),
     )
-
-
-def _audited(store: Store, n_ranked: int) -> tuple[IndexArray, IndexArray]:
-    """Audited items and mistakes among them, by slice of the ranking."""
-    ranking, audit = store.ranking(), store.labels(Purpose.AUDIT)
-    assert ranking is not None
-    position = np.full(store.campaign.n_pool, -1)
-    position[ranking.indices] = np.arange(ranking.indices.size)
-    at = position[audit.indices]
-    labels = audit.labels[at >= 0]
-    at = at[at >= 0]
-    wrong = ranking.labels[at] != labels
-    slices = np.minimum(at * N_AUDIT_BINS // max(1, n_ranked), N_AUDIT_BINS - 1)
-    n_audit = np.bincount(slices, minlength=N_AUDIT_BINS)
-    return n_audit, np.bincount(slices[wrong], minlength=N_AUDIT_BINS)
-
-
-def _cut(store: Store, n_ranked: int) -> float | None:
-    for action in store.actions():
-        if action.name == "machine_label" and n_ranked:
-            deepest = action.details.get("cut", action.details.get("n_machine"))
-            return None if deepest is None else min(1.0, float(deepest) / n_ranked)
-    return None

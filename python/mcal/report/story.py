@@ -26,6 +26,7 @@ from mcal.store import (
 )
 from mcal.types import NO_LABEL, IndexArray, Purpose, Source
 
+from .audit import AuditFound, machine_cut, read_audit
 from .curves import LearningCurves, read_curves
 from .ranking import RankingAccuracy, read_ranking
 from .surface import CostSurface, read_surface
@@ -87,6 +88,9 @@ class Story:
     classes: ClassCounts
     doubtful: MachineItems | None
     """Machine labels that the machine was least sure of, the least sure first."""
+    audit: AuditFound | None
+    cut: int | None
+    """How deep into its ranking the machine's labels reach."""
     mistaken: MachineItems | None
     """Audited items that the machine got wrong, the surest mistake first."""
 
@@ -119,7 +123,7 @@ def read_story(campaign: Store | str | Path) -> Story:
                 machine.confidence[least],
                 n_all=machine.indices.size,
             )
-        n_classes = len(store.campaign.classes)
+        n_classes, audit = len(store.campaign.classes), read_audit(store)
         return Story(
             campaign=store.campaign,
             settings=settings,
@@ -130,7 +134,7 @@ def read_story(campaign: Store | str | Path) -> Story:
             runs=tuple(store.runs()),
             actions=tuple(store.actions()),
             curves=read_curves(store, summary.classifier),
-            ranking=read_ranking(store, summary.classifier),
+            ranking=read_ranking(store, summary.classifier, audit),
             surface=read_surface(store, summary.classifier),
             classes=ClassCounts(
                 store.campaign.classes,
@@ -140,7 +144,9 @@ def read_story(campaign: Store | str | Path) -> Story:
                 },
             ),
             doubtful=doubtful,
-            mistaken=_mistaken(store),
+            audit=audit,
+            cut=machine_cut(store),
+            mistaken=_mistaken(audit),
         )
 
 
@@ -158,21 +164,15 @@ def _bill(store: Store, batches: tuple[BatchRecord, ...]) -> tuple[BillRow, ...]
     )
 
 
-def _mistaken(store: Store) -> MachineItems | None:
-    ranking, audit = store.ranking(), store.labels(Purpose.AUDIT)
-    if ranking is None or not audit.indices.size:
+def _mistaken(audit: AuditFound | None) -> MachineItems | None:
+    if audit is None:
         return None
-    position = np.full(store.campaign.n_pool, -1)
-    position[ranking.indices] = np.arange(ranking.indices.size)
-    at = position[audit.indices]
-    wrong = (at >= 0) & (ranking.labels[at] != audit.labels)
-    first = np.argsort(at[wrong])
-    indices, people, at = audit.indices[wrong][first], audit.labels[wrong][first], at[wrong][first]
-    shown = slice(0, N_SHOWN)
+    wrong = np.flatnonzero(audit.wrong)
+    shown = wrong[:N_SHOWN]
     return MachineItems(
-        indices[shown],
-        ranking.labels[at][shown],
-        1.0 - ranking.deficit[at][shown],
-        people[shown],
-        n_all=indices.size,
+        audit.indices[shown],
+        audit.machine[shown],
+        audit.confidence[shown],
+        audit.people[shown],
+        n_all=wrong.size,
     )

@@ -15,6 +15,8 @@ from mcal.store import EstimateKind, EstimateRecord, Store, expected_settings
 from mcal.store import settings_now as settings_of
 from mcal.types import FloatArray, IndexArray
 
+from .audit import machine_cut
+
 __all__ = ["CostSurface", "read_surface"]
 
 N_SIZES = 160  # columns of the surface
@@ -37,7 +39,7 @@ class CostSurface:
     human_only_usd : float
     end_n_train : int or None
     end_theta : float or None
-        Where the campaign ended: what the machine labelled of all that was left.
+        Where the campaign ended: how far down its ranking the machine's labels reach.
     """
 
     round: int
@@ -80,8 +82,7 @@ def read_surface(store: Store, classifier: str | None) -> CostSurface | None:
     )
     surface = searched.plan.surface
     assert surface is not None
-    labelling = store.machine_labelling
-    left = n_pool - n_withheld - n_train
+    ended, left = machine_cut(store), n_pool - n_withheld - n_train
     cost_usd = np.where(np.isfinite(surface.cost_usd), surface.cost_usd, np.nan).T
     drawn = np.isfinite(cost_usd).any(axis=0)  # no batch may be so small as to end in the others
     if not np.any(cost_usd[:, drawn] < searched.plan.human_only_cost_usd):
@@ -92,8 +93,8 @@ def read_surface(store: Store, classifier: str | None) -> CostSurface | None:
         thetas=surface.thetas,
         cost_usd=cost_usd[:, drawn],
         human_only_usd=searched.plan.human_only_cost_usd,
-        end_n_train=None if labelling is None else n_train,
-        end_theta=None if labelling is None or left <= 0 else labelling.n_items / left,
+        end_n_train=None if ended is None else n_train,
+        end_theta=None if ended is None or left <= 0 else min(1.0, ended / left),
     )
 
 

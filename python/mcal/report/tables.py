@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from mcal.shares import percent, percent_at_least, percent_at_most
 from mcal.types import Source
 
+from .figures.classes import class_error
 from .figures.money import PURPOSES
 from .story import Story
-from .words import DECISIONS, dollars, share
+from .words import DECISIONS, dollars
 
 __all__ = [
     "Decision",
@@ -68,7 +69,10 @@ def bill_table(story: Story) -> Table:
     rows.append(["People alone", f"{n_alone:,}", dollars(summary.human_only_cost_usd)])
     last = len(rows) - next(i for i, row in enumerate(rows) if row[0] == "Total")
     caption = "The bill" if summary.finished_at else "The bill so far"
-    return Table(caption, ["", "Labels", "Dollars"], rows, frozenset({1, 2}), sums=last)
+    note = ""
+    if summary.n_no_label:
+        note = f"People found that no class fits {summary.n_no_label:,} of these items."
+    return Table(caption, ["", "Labels", "Dollars"], rows, frozenset({1, 2}), sums=last, note=note)
 
 
 def numbers_table(name: str, story: Story) -> Table | None:
@@ -147,11 +151,25 @@ def _ranking(story: Story) -> Table | None:
                 percent(1.0 - ranking.error[min(inside, ranking.error.size - 1)]),
                 f"{n_audit:,}",
                 f"{n_wrong:,}",
-                share(n_audit - n_wrong, n_audit),
+                _percent_or_dash(1.0 - float(ranking.audit_error[slice_])),
             ]
         )
-    head = ["Of the ranking", "Right, expected", "Audited", "Wrong", "Right, found"]
-    return Table("Along the machine's ranking", head, rows, frozenset({1, 2, 3, 4}))
+    head = ["Of the ranking", "Right, expected", "Audited", "Wrong", "Right, by the audit"]
+    numbers = frozenset({1, 2, 3, 4})
+    return Table("Along the machine's ranking", head, rows, numbers, note=_how_drawn(story))
+
+
+def _how_drawn(story: Story) -> str:
+    if story.audit is None or not story.audit.boundary:
+        return ""
+    return (
+        "Unsure items were audited at a higher rate than sure ones, so that counts of them are no "
+        "shares; estimates are weighted by the rates."
+    )
+
+
+def _percent_or_dash(share: float) -> str:
+    return "–" if share != share else percent(share)
 
 
 def _batches(story: Story) -> Table:
@@ -178,6 +196,8 @@ def _classes(story: Story) -> Table:
         [classes.names[c], *(f"{int(n[c]):,}" for n in columns), f"{int(classes.total[c]):,}"]
         for c in order[:MOST_CLASSES]
     ]
+    if (n := story.summary.n_no_label) and len(order) <= MOST_CLASSES:
+        rows.append(["(no class fits)", "", "", "", f"{n:,}"])
     head = ["Class", "People", "People, as audit", "Machine", "All"]
     return Table("Labels by class", head, rows, frozenset({1, 2, 3, 4}), note=_more(order))
 
@@ -193,14 +213,15 @@ def _class_errors(story: Story) -> Table | None:
             f"{row.n_machine:,}",
             f"{row.n_audit:,}",
             f"{row.n_wrong:,}",
+            _percent_or_dash(class_error(story, row.name)),
             f"{percent_at_least(row.low)} to {percent_at_most(row.high)}",
         ]
         for row in classes[:MOST_CLASSES]
     ]
-    head = ["Class", "Machine labels", "Audited", "Wrong", "Error between"]
+    head = ["Class", "Machine labels", "Audited", "Wrong", "Error, estimated", "Error between"]
     sure = f"{100.0 * found.confidence:.10g}%"
     note = f"All intervals hold at once with {sure} confidence. {_more(classes)}".strip()
-    return Table("Machine labels by class", head, rows, frozenset({1, 2, 3, 4}), note=note)
+    return Table("Machine labels by class", head, rows, frozenset({1, 2, 3, 4, 5}), note=note)
 
 
 def _more(classes: Sequence[object]) -> str:

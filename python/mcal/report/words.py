@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from mcal.shares import percent, percent_at_most
 from mcal.store import ActionRecord, CampaignSummary
+from mcal.types import Purpose
 
 from .story import Story
 
@@ -41,7 +44,10 @@ def headline(story: Story) -> str:
         done = summary.n_pool - summary.n_unlabelled
         so_far = f"{done:,} of {summary.n_pool:,} items are labelled so far"
         return f"{so_far}, for {dollars(summary.total_cost_usd)} ({summary.phase})."
-    text = f"{summary.n_pool:,} items are labelled, for {dollars(summary.total_cost_usd)}."
+    but = ""
+    if summary.n_no_label:
+        but = f" ({summary.n_no_label:,} of them as fitting none of the classes)"
+    text = f"{summary.n_pool:,} items are labelled{but}, for {dollars(summary.total_cost_usd)}."
     return f"{text} {_beside_people(summary)}"
 
 
@@ -57,21 +63,30 @@ def verdict(story: Story) -> str:
     """How wrong the result may be, in one sentence, with what that is worth."""
     summary = story.summary
     of, are = _OF[summary.target], _ARE[summary.target]
-    if summary.certified_error is not None and summary.confidence is not None:
-        if not summary.n_machine:
-            return "People gave every label: none is a machine's, so no machine's is wrong."
-        sure = f"{100.0 * summary.confidence:.10g}%"
+    if not summary.n_machine and summary.finished_at is not None:
+        return "People gave every label: none is a machine's, so no machine's is wrong."
+    if not summary.n_machine and (_last(story, "people") or _last(story, "machine_label")):
+        return "People will give every label: none will be a machine's."
+    if summary.certified_error is not None:
         most = percent_at_most(summary.certified_error)
-        sentence = f"With {sure} confidence, at most {most} {of} {are}"
-        if summary.budget_usd is not None:
-            return f"{sentence}."
-        met = "as promised" if summary.target_met else f"above the target of {_target(summary)}"
-        return f"{sentence}: {met}."
-    expected = percent(summary.estimated_error)
+        if not summary.n_audit:
+            sentence = f"Even if the machine were always wrong, at most {most} {of} {are}"
+        else:
+            sure = f"{100.0 * (summary.confidence or 0.0):.10g}%"
+            sentence = f"With {sure} confidence, at most {most} {of} {are}"
+        return f"{sentence}{_met(summary)}."
     if summary.estimated_error is None:
         return f"How wrong the machine is, is not known yet. The target is {_target(summary)} {of}."
+    expected = percent(summary.estimated_error)
     when = "" if summary.finished_at is None else ", and nothing was audited"
     return f"About {expected} {of} {are}, by an estimate that promises nothing{when}."
+
+
+def _met(summary: CampaignSummary) -> str:
+    if summary.budget_usd is not None:
+        is_met = "met" if summary.target_met else "not met"
+        return f"; the target of {_target(summary)} is {is_met}"
+    return ": as promised" if summary.target_met else f": above the target of {_target(summary)}"
 
 
 def _target(summary: CampaignSummary) -> str:
@@ -80,19 +95,10 @@ def _target(summary: CampaignSummary) -> str:
 
 def promise(story: Story) -> list[str]:
     """How sure we are and why, one paragraph each."""
-    summary, paragraphs = story.summary, []
-    of, are = _OF[summary.target], _ARE[summary.target]
-    goal = f"at most {_target(summary)} {of} {are}"
-    if summary.budget_usd is None:
-        paragraphs.append(
-            f"The goal was to label everything for the fewest dollars, such that {goal}."
-        )
-    else:
-        budget = dollars(summary.budget_usd)
-        paragraphs.append(f"The goal was the smallest error that a budget of {budget} can certify.")
-    if (audit := _last(story, "audit")) is not None and audit.details.get("n_audit"):
-        paragraphs.append(_how_audited(story, audit))
-    if summary.certified_error is not None and summary.n_machine:
+    paragraphs, summary = [_goal(story)], story.summary
+    if (drawn := _last(story, "audit")) is not None:
+        paragraphs.append(_how_audited(story, drawn))
+    if summary.certified_error is not None and summary.n_machine and summary.n_audit:
         fails = 1.0 - (summary.confidence or 0.0)
         paragraphs.append(
             f"What the confidence means: of campaigns run like this one, at most "
@@ -103,22 +109,47 @@ def promise(story: Story) -> list[str]:
     return paragraphs
 
 
-def _how_audited(story: Story, audit: ActionRecord) -> str:
-    frame, n_audit = audit.details.get("frame", 0), audit.details["n_audit"]
-    drawn = (
-        f"{n_audit:,} of the {frame:,} items that the machine was surest of were drawn at random"
+def _goal(story: Story) -> str:
+    summary = story.summary
+    if summary.budget_usd is None:
+        goal = f"at most {_target(summary)} {_OF[summary.target]} {_ARE[summary.target]}"
+        return f"The goal was to label everything for the fewest dollars, such that {goal}."
+    can = "can certify" if story.settings.certificate.kind != "none" else "allows"
+    return f"The goal was the smallest error that a budget of {dollars(summary.budget_usd)} {can}."
+
+
+def _how_audited(story: Story, drawn: ActionRecord) -> str:
+    audit, ended = story.audit, _last(story, "machine_label")
+    frame = f"{drawn.details['frame']:,} items that the machine was surest of"
+    if not story.summary.n_audit:
+        if _ordered(story):
+            return f"How it is checked: people label some of the {frame}. None is in yet."
+        return (
+            "How it was checked: nothing was audited; checking would have cost more than it saves."
+        )
+    assert audit is not None  # its labels are in
+    rates = ", the less sure ones at a higher rate," if audit.boundary else ""
+    text = (
+        f"How it was checked: before any machine label counted, {audit.n_audit:,} of the {frame} "
+        f"were drawn at random{rates} and labelled by people."
     )
-    text = f"How it was checked: before any machine label counted, {drawn} and labelled by people."
-    ended = _last(story, "machine_label")
-    if ended is None or "n_wrong" not in ended.details:
-        return f"{text} Their labels are not all in."
-    n_wrong = ended.details["n_wrong"]
+    if ended is None:
+        return f"{text} Their labels are not all in, or not judged yet."
+    every = np.ones(audit.n_audit, dtype=bool)
+    estimate = percent(audit.error(every)[0])
+    share = f"; weighted by the rates, {estimate} of all" if audit.boundary else f" ({estimate})"
+    text += f" The machine had {audit.n_wrong:,} of these wrong{share}."
+    if not story.summary.n_machine:
+        return f"{text} {ended.reason[:1].upper()}{ended.reason[1:]}."
     bound = ", as many as keep the target" if story.summary.budget_usd is None else ""
     return (
-        f"{text} The machine had {n_wrong:,} of these wrong ({share(n_wrong, n_audit)}). How many "
-        "of its other labels can be wrong then was computed exactly, and it was allowed "
-        f"{story.summary.n_machine:,} labels{bound}."
+        f"{text} How many of its other labels can be wrong then was computed exactly, and it was "
+        f"allowed {story.summary.n_machine:,} labels{bound}."
     )
+
+
+def _ordered(story: Story) -> bool:
+    return any(batch.purpose is Purpose.AUDIT for batch in story.batches)
 
 
 def _against_people(summary: CampaignSummary) -> str:
@@ -147,8 +178,8 @@ def captions(story: Story) -> dict[str, str]:
     texts = {
         "bill": f"The bill of {dollars(summary.total_cost_usd)} by its parts, above what people "
         f"alone cost, {dollars(summary.human_only_cost_usd)}.",
-        "forecasts": "What each round forecast the whole campaign to cost, with 90% intervals, "
-        "and what had been spent by then.",
+        "forecasts": "What each round forecast the whole campaign to cost"
+        f"{', with 90% intervals,' if told_of else ','} and what had been spent by then.",
         "learning-curves": "Error against training size: measured on the test set (points, with "
         "90% intervals), and the curves fitted to them with theirs. One colour for each share of "
         "the items left, the surest first (the paper's Figure 2).",
@@ -157,12 +188,13 @@ def captions(story: Story) -> dict[str, str]:
         "ranking": "How often the machine is right along its own ranking, as the test set led to "
         "expect and as the audit found, with 90% intervals (the paper's Figure 5).",
         "cost-surface": "What the campaign would have cost for every number of training labels and "
-        "every share left to the machine, with hindsight and before an audit. Grey: the error "
-        "would be too large. Dots: where each round's forecast expected to end.",
+        "every share left to the machine, with hindsight. Grey: where the test set leads to expect "
+        "too many errors, with a margin for its size; an audit may allow more. Dots: where each "
+        "round's forecast expected to end.",
         "batches": "Labels ordered in each round, by what they were for.",
         "class-balance": "Labels of each class, by who gave them.",
-        "class-errors": "Machine labels of each class: errors found in the audit, and the "
-        "intervals that hold for all classes at once.",
+        "class-errors": "Machine labels of each class: their error as the audit estimates it, and "
+        "the intervals that hold for all classes at once.",
     }
     if told_of and summary.finished_at is not None:
         held = sum(_held(f.interval_usd, summary.total_cost_usd) for f in told_of)

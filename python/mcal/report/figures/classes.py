@@ -9,7 +9,7 @@ from mcal.types import Source
 from ..story import Story
 from .style import GREY, Axes, in_count, in_percent, plain
 
-__all__ = ["plot_class_balance", "plot_class_errors"]
+__all__ = ["class_error", "plot_class_balance", "plot_class_errors"]
 
 MOST_CLASSES = 24  # drawn; the largest, or the least sure
 
@@ -39,7 +39,7 @@ def plot_class_balance(story: Story, axes: Axes) -> None:
 
 
 def plot_class_errors(story: Story, axes: Axes) -> None:
-    """Errors among the machine's labels of each class: found by the audit, with its intervals."""
+    """Errors among the machine's labels of each class: estimated by the audit, with intervals."""
     found = story.summary.class_intervals
     if found is None:
         raise ValueError("story: expected a campaign with an audit, found none")
@@ -47,14 +47,38 @@ def plot_class_errors(story: Story, axes: Axes) -> None:
     rows = np.arange(len(shown))
     low, high = np.array([row.low for row in shown]), np.array([row.high for row in shown])
     axes.hlines(rows, low, high, color="C0", linewidth=3.0, alpha=0.45, label="interval")
-    audited = [row.n_wrong / row.n_audit if row.n_audit else np.nan for row in shown]
-    axes.plot(audited, rows, color="C1", marker="o", linestyle="", label="found in the audit")
-    if story.settings.budget_usd is None:
-        goal = story.settings.target_error
-        axes.axvline(goal, color=GREY, linestyle="--", label="target, of all together")
+    axes.plot(
+        [class_error(story, row.name) for row in shown],
+        rows,
+        color="C1",
+        marker="o",
+        linestyle="",
+        label="estimated by the audit",
+    )
+    if (goal := _target(story)) is not None:
+        axes.axvline(goal, color=GREY, linestyle="--", label="target, if all erred alike")
     axes.set_yticks(rows, [plain(row.name) for row in shown], parse_math=False)
     axes.invert_yaxis()
     axes.set_xlim(0.0)
     in_percent(axes.xaxis)
     axes.set_xlabel("wrong among the machine's labels")
     axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)
+
+
+def class_error(story: Story, name: str) -> float:
+    """The estimated error among the machine's labels of a class; NaN where none was audited."""
+    audit, cut = story.audit, story.cut
+    if audit is None or cut is None:
+        return float("nan")
+    label = story.campaign.classes.index(name)
+    return audit.error((audit.machine == label) & (audit.positions < cut))[0]
+
+
+def _target(story: Story) -> float | None:
+    """The target as a share of the machine's labels; None where it is no promise."""
+    summary = story.summary
+    if summary.budget_usd is not None or not summary.n_machine:
+        return None
+    if summary.target == "machine":
+        return summary.target_error
+    return summary.target_error * summary.n_pool / summary.n_machine

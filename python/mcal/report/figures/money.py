@@ -49,7 +49,8 @@ def plot_bill(story: Story, axes: Axes) -> None:
     in_dollars(axes.xaxis)
     axes.locator_params(axis="x", nbins=6)
     axes.grid(axis="y", visible=False)
-    axes.legend(loc="upper right", ncols=2)
+    if begin > 0.0:
+        axes.legend(loc="upper right", ncols=2)
 
 
 def plot_forecasts(story: Story, axes: Axes) -> None:
@@ -60,9 +61,10 @@ def plot_forecasts(story: Story, axes: Axes) -> None:
     known = _forecasts(story)
     at = np.array([f.round for f in known])
     total = np.array([f.predicted_usd for f in known], np.float64)
-    ends = [f.interval_usd or (f.predicted_usd, f.predicted_usd) for f in known]
-    low, high = np.array(ends, np.float64).reshape(-1, 2).T
-    axes.fill_between(at, low, high, color="C0", alpha=0.2, linewidth=0.0, label="90% interval")
+    ends = [f.interval_usd for f in known if f.interval_usd is not None]
+    if ends:
+        low, high = np.array(ends, np.float64).T
+        axes.fill_between(at, low, high, color="C0", alpha=0.2, linewidth=0.0, label="90% interval")
     axes.plot(at, total, color="C0", marker="o", label="forecast of the total")
     axes.plot(rounds, spent, color="C1", marker="s", label="spent by then")
     summary = story.summary

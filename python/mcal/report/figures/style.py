@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from typing import Any, Literal
+from xml.etree import ElementTree
 
 from mcal.errors import MissingExtraError
 
@@ -41,6 +42,11 @@ _N_SERIES = 6
 _SERIES = {f"#0301{i:02x}": f"var(--series-{i})" for i in range(_N_SERIES)}
 _INK, _LINE = "#030201", "#030202"
 _VARIABLES = {**_SERIES, _INK: "var(--ink)", _LINE: "var(--line)"}
+_PLACEHOLDER = re.compile("|".join(_VARIABLES))
+
+_SVG, _XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
+ElementTree.register_namespace("", _SVG)
+ElementTree.register_namespace("xlink", _XLINK)
 
 _SHARED: dict[Any, Any] = {
     "font.size": 9.5,
@@ -133,20 +139,31 @@ def render_inline(
 ) -> str:
     """A figure as SVG inside a page, in the page's colours; ``title`` is what it says in words.
 
-    ``title`` must be safe HTML. Identifiers begin with ``prefix``, so that several figures go on
-    one page.
+    Identifiers begin with ``prefix``, so that several figures go on one page.
     """
     with _figure(plot, _PAGE, height) as figure:
-        text = _saved(figure, "svg").decode("utf-8")
-    svg = text[text.index("<svg") :]
-    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, count=1, flags=re.DOTALL)
-    svg = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", svg, count=1)
-    svg = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", svg, count=1)
-    svg = svg.replace("<svg", f'<svg role="img" aria-label="{title}"', 1)
-    svg = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{prefix}-", svg)
-    for placeholder, variable in _VARIABLES.items():
-        svg = svg.replace(placeholder, variable)
-    return svg
+        svg = ElementTree.fromstring(_saved(figure, "svg"))
+    for name in ("width", "height"):
+        del svg.attrib[name]
+    svg.attrib |= {"role": "img", "aria-label": title}
+    for parent in list(svg.iter()):
+        for child in list(parent):
+            if child.tag in (f"{{{_SVG}}}metadata", f"{{{_SVG}}}style"):
+                parent.remove(child)
+    for element in svg.iter():  # attributes alone: a name that is drawn stays as it is
+        element.attrib.update((key, _in_page(key, value, prefix)) for key, value in element.items())
+    return ElementTree.tostring(svg, encoding="unicode")
+
+
+def _in_page(key: str, value: str, prefix: str) -> str:
+    if key == "aria-label":
+        return value
+    if key == "id":
+        return f"{prefix}-{value}"
+    if key == f"{{{_XLINK}}}href":
+        return value.replace("#", f"#{prefix}-", 1) if value.startswith("#") else value
+    value = value.replace("url(#", f"url(#{prefix}-")
+    return _PLACEHOLDER.sub(lambda found: _VARIABLES[found.group()], value)
 
 
 def _saved(figure: Figure, format: str) -> bytes:
