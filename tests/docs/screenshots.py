@@ -6,7 +6,7 @@ Needs playwright's Python package and a Chromium (``MCAL_CHROMIUM``, default /us
 import sys
 from pathlib import Path
 
-from docs_in_browser import SIZES, browser, names_of
+from in_browser import SIZES, browser, names_of
 
 
 def main(site: Path, folder: Path, names: list[str]) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from docs_in_browser import HAS_BROWSER, SIZES, browser, names_of
+from in_browser import HAS_BROWSER, SIZES, browser, names_of
 
 NOT_OURS = {
     "landmark-unique": "furo: two side bars without names",

@@ -1,4 +1,4 @@
-"""The built site in a real browser, for its test and for who looks at pictures of it."""
+"""Pages in a real browser, for their tests and for who looks at pictures of them."""
 
 import importlib.util
 import os
