@@ -24,6 +24,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "shares": set(),
     "prices": {"money"},
     "manifest": set(),
+    "whole_file": set(),
     "label_studio": {"errors", "types"},
     "notebook": set(),
     "settings": {"manifest", "prices"},
@@ -33,12 +34,15 @@ MAY_IMPORT: dict[str, set[str]] = {
     "selection": VALUES | {"_core", "cuda"},
     **{room: VALUES | NUMBERS | {"_core"} for room in JOINED},
     **{room: VALUES | {"settings"} for room in EFFECTS},
-    "annotators": VALUES | {"settings", "consensus", "manifest", "label_studio"},
+    "annotators": VALUES | {"settings", "consensus", "manifest", "label_studio", "whole_file"},
     "pools": VALUES | {"settings", "_core"},  # how many threads to decode in
     "store": VALUES | {"settings", "consensus", "notebook", "the package"},
     "testing": VALUES,
-    "export": VALUES | {"store", "manifest", "label_studio"},
-    "report": VALUES | NUMBERS | JOINED | {"settings", "store", "campaign", "the package"},
+    "export": VALUES | {"store", "manifest", "label_studio", "whole_file"},
+    "report": VALUES
+    | NUMBERS
+    | JOINED
+    | {"settings", "store", "campaign", "whole_file", "the package"},
     "campaign": VALUES | NUMBERS | JOINED | EFFECTS | {"settings", "notebook", "cuda"},
     "simulation": VALUES | NUMBERS | JOINED | {"settings", "campaign", "_core"},
     "quoting": VALUES

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -99,6 +99,12 @@ def labelled(pool: Pool, folder: Path) -> Labelled:
         details={},
     )
     return Labelled(store, pool, {index: pool.classes[n] for index, n in numbers.items()})
+
+
+@pytest.fixture
+def label_pool() -> Callable[[Pool, Path], Labelled]:
+    """What labels a pool in a folder; close its store."""
+    return labelled
 
 
 @pytest.fixture

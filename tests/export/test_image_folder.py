@@ -13,6 +13,7 @@ from torchvision.datasets import ImageFolder
 
 from mcal.errors import ExportError
 from mcal.export import COLUMNS
+from mcal.pools import ArrayPool
 
 BROKEN, NO_CLASS, UNLABELLED = 3, 9, 10
 
@@ -61,6 +62,20 @@ def test_names_are_their_own_where_they_can_be(photos, tmp_path) -> None:
     assert files[5] == "dog_ _big____é日本/no ending.png"
     assert files[6] == "cat/photo.JPG"
     assert all(len(part.encode()) < 256 for name in files.values() for part in name.split("/"))
+
+
+def test_a_class_may_be_called_as_our_own_files_are(label_pool, tmp_path) -> None:
+    images = np.zeros((11, 8, 8), np.uint8)
+    pool = ArrayPool(images, ("labels.csv", "LABELS.csv", ".mcal-export"))
+    campaign = label_pool(pool, tmp_path / "campaign")
+    campaign.export(tmp_path / "out", "imagefolder")
+    campaign.store.close()
+    files = {row["label"]: Path(row["file"]).parent.name for row in table(tmp_path / "out")[:9]}
+    assert files == {
+        "labels.csv": "labels.csv~0",
+        "LABELS.csv": "LABELS.csv~1",
+        ".mcal-export": "_mcal-export",
+    }
 
 
 def test_the_table_has_all_columns_and_every_item(photos, tmp_path) -> None:

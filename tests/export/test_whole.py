@@ -57,6 +57,19 @@ def test_a_file_of_the_user_is_never_deleted(photos, tmp_path, where) -> None:
     assert files(out) == before
 
 
+@pytest.mark.parametrize("where", ["mine", "cat/mine", "new/deep/mine"])
+def test_an_empty_folder_of_the_user_is_not_deleted_either(photos, tmp_path, where) -> None:
+    out = tmp_path / "out"
+    photos.export(out, "imagefolder")
+    (out / where).mkdir(parents=True)
+    with pytest.raises(ExportError, match=f"has folders that no export put there .{where}."):
+        photos.export(out, "imagefolder")
+    assert (out / where).is_dir()
+    (tmp_path / "plan" / "raw").mkdir(parents=True)
+    with pytest.raises(ExportError, match=r"has folders that no export put there .raw."):
+        photos.export(tmp_path / "plan", "huggingface")
+
+
 @pytest.mark.parametrize("where", ["cat/a_b.png", "labels.csv"])
 def test_what_the_user_changed_is_not_deleted_either(photos, tmp_path, where) -> None:
     out = tmp_path / "out"

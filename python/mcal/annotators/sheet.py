@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from mcal.errors import AnnotatorError
+from mcal.whole_file import whole_file
 
 # A spreadsheet runs a cell that begins so as a formula: a file name must not become a command.
 _FORMULA_STARTS = frozenset("=+-@＝＋－＠|%")
@@ -41,16 +40,10 @@ def write_sheet(path: Path, columns: Iterable[str], rows: Iterable[Iterable[str]
 
 def write_whole(path: Path, data: bytes) -> None:
     """Write ``path`` so that a crash leaves the old file or the new one, never a part."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with draft.open("wb") as file:
+        with whole_file(path) as file:
             file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
     except OSError as error:
-        with suppress(OSError):
-            draft.unlink()
         raise AnnotatorError(f"{path}: cannot be written: {error}") from error
 
 

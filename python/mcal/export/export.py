@@ -19,7 +19,7 @@ from .manifest import write_manifest
 from .parquet import write_parquet
 from .rows import Rows
 from .text import write_csv, write_jsonl
-from .whole import whole_file, whole_folder
+from .whole import exported_file, whole_folder
 
 __all__ = ["FOLDER_FORMATS", "ExportFormat", "Exported", "check_template", "export"]
 
@@ -140,7 +140,7 @@ def export(
         summary = summarise(store) if format == "huggingface" else None
     rows = Rows(delivered, store.campaign.created_at, name, progress)
     if format in _FILE_WRITERS:
-        with whole_file(path) as file:
+        with exported_file(path) as file:
             _FILE_WRITERS[format](rows, file)
         return Exported(len(rows))
     items = Items(store.campaign.broken, item_path, picture)

@@ -11,11 +11,12 @@ from mcal.errors import ExportError
 from .items import Items
 from .rows import COLUMNS, Rows
 from .safe_names import distinct_names, safe_name
-from .whole import NewFolder
+from .whole import LIST_NAME, NewFolder
 
 __all__ = ["write_image_folder"]
 
 _PIECE = 4_096
+_TABLE = "labels.csv"
 _UNREADABLE = "cannot be read"
 # Readers go by the ending, decoders by the content: any other name gets one of these.
 _ENDINGS = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
@@ -31,12 +32,12 @@ def write_image_folder(rows: Rows, items: Items, folder: NewFolder) -> Counter[s
     """
     if not items.have_pictures:
         raise ExportError("imagefolder: expected a pool of images, found one without")
-    class_folders = dict(
-        zip(rows.delivered.classes, distinct_names(rows.delivered.classes), strict=True)
-    )
+    classes = rows.delivered.classes
+    names = distinct_names(classes, taken=(_TABLE, LIST_NAME))
+    class_folders = dict(zip(classes, names, strict=True))
     made: set[str] = set()
     left_out: Counter[str] = Counter()
-    with folder.put("labels.csv").open("w", encoding="utf-8", newline="") as table:
+    with folder.put(_TABLE).open("w", encoding="utf-8", newline="") as table:
         writer = csv.writer(table, lineterminator="\n")
         writer.writerow((*COLUMNS, "file"))
         for piece in rows.pieces(_PIECE):

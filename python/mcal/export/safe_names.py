@@ -31,9 +31,9 @@ def safe_name(name: str) -> str:
     return safe
 
 
-def distinct_names(names: Iterable[str]) -> list[str]:
-    """A safe name for each, different also where capitals are the same as small letters."""
-    taken: set[str] = set()
+def distinct_names(names: Iterable[str], taken: Iterable[str] = ()) -> list[str]:
+    """A safe name for each that is not ``taken``; capitals and small letters are the same."""
+    taken = {name.casefold() for name in taken}
     found: list[str] = []
     for number, name in enumerate(names):
         safe = safe_name(name)

@@ -6,34 +6,23 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from mcal.errors import ExportError
+from mcal.whole_file import partial_name, whole_file
 
-__all__ = ["LIST_NAME", "NewFolder", "whole_file", "whole_folder"]
+__all__ = ["LIST_NAME", "NewFolder", "exported_file", "whole_folder"]
 
 LIST_NAME = ".mcal-export"
 """In an exported folder: the paths of all files that the export put there, one a line."""
 
 
 @contextmanager
-def whole_file(path: Path) -> Iterator[BinaryIO]:
-    """A file to write to that takes the name ``path``, and its predecessor's place, at the end.
-
-    ExportError when it cannot be written. What a killed process has left is called
-    ``.NAME.PID.partial``.
-    """
-    partial = _partial(path)
-    with _told(path):
-        try:
-            with partial.open("wb") as file:
-                yield file
-                file.flush()
-                os.fsync(file.fileno())
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
+def exported_file(path: Path) -> Iterator[BinaryIO]:
+    """``whole_file`` that raises ExportError when it cannot be written."""
+    with _told(path), whole_file(path) as file:
+        yield file
 
 
 class NewFolder:
@@ -68,7 +57,7 @@ def whole_folder(path: Path) -> Iterator[NewFolder]:
     with _told(path):
         path = Path(os.path.realpath(path))  # a link to a larger disk stays a link to it
         _check_replaceable(path)
-        partial, former = _partial(path), _partial(path, "former")
+        partial, former = partial_name(path), partial_name(path, "former")
         try:
             folder = NewFolder(partial)
             try:
@@ -93,8 +82,13 @@ def _check_replaceable(path: Path) -> None:
         with (path / LIST_NAME).open(encoding="utf-8") as file:
             ours = {LIST_NAME, *(line.rstrip("\n") for line in file)}
         made_ns = _changed_ns(path / LIST_NAME)  # the list is finished last
-    for found in _files(path):
-        if found not in ours:
+    our_folders = {str(above) for file in ours for above in PurePosixPath(file).parents}
+    for found, is_folder in _entries(path):
+        if is_folder:
+            if found in our_folders:
+                continue
+            what = "folders that no export put there"
+        elif found not in ours:
             what = "files that no export put there"
         elif _changed_ns(path / found) > made_ns:
             what = "files that were changed since they were exported"
@@ -109,17 +103,17 @@ def _changed_ns(file: Path) -> int:
     return max(status.st_mtime_ns, status.st_ctime_ns)
 
 
-def _files(folder: Path) -> Iterator[str]:
-    """Paths of all files below a folder, links included, with ``/``."""
-    for above, folders, files in os.walk(folder):
+def _entries(folder: Path) -> Iterator[tuple[str, bool]]:
+    """Paths of all that is below a folder, with ``/``, and whether it is a folder and no link.
+
+    What is in a folder comes before the folder.
+    """
+    for above, folders, files in os.walk(folder, topdown=False):
         here = Path(above)
-        links = [name for name in folders if (here / name).is_symlink()]
-        for name in (*files, *links):
-            yield (here / name).relative_to(folder).as_posix()
-
-
-def _partial(path: Path, what: str = "partial") -> Path:
-    return path.with_name(f".{path.name}.{os.getpid()}.{what}")
+        for name in (*files, *folders):
+            path = here / name
+            is_folder = path.is_dir() and not path.is_symlink()
+            yield path.relative_to(folder).as_posix(), is_folder
 
 
 def _replace(path: Path, new: Path, former: Path) -> None:

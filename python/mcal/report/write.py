@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
@@ -11,6 +10,7 @@ from pathlib import Path
 from mcal.errors import ExportError
 from mcal.store import Store
 from mcal.types import Picture, Progress, no_progress
+from mcal.whole_file import whole_file
 
 from .figures import FIGURES, draw
 from .page import build_page
@@ -109,12 +109,8 @@ def write_plots(store: Store, folder: Path, progress: Progress = no_progress) ->
 
 
 def _write_whole(path: Path, data: bytes) -> None:
-    partial_path = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        try:
-            partial_path.write_bytes(data)
-            partial_path.replace(path)
-        finally:
-            partial_path.unlink(missing_ok=True)
+        with whole_file(path) as file:
+            file.write(data)
     except OSError as error:
         raise ExportError(f"{path}: cannot be written: {error.strerror or error}") from error
