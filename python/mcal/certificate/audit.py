@@ -119,7 +119,10 @@ def certify(
     *Machine.* The allowed number grows with the machine labels, so ranks are tested in turn, from
     ``start`` to ``frame`` in at most 64 steps, until one fails: a fixed sequence, of which the
     first true violation alone can break the promise. Given how many audited items lie above a
-    rank they are a uniform sample of it, and the test is the exact one above.
+    rank they are a uniform sample of it, and the test is the exact one above. One step is not
+    proven: the allowances depend on the draw, through the number audited above each rank, so that
+    the first violation is not fixed beforehand. Every draw of small frames and simulations of large
+    ones (tests/certificate) break the promise no more often than they may; docs/proof.md has more.
 
     Cost: a sort of the audited ranks and O(log n_ranked) tails per test, none of it O(N). Source:
     algorithm.md, section 5; fixed sequences: Angelopoulos et al. 2021 (Learn then Test).
