@@ -1,4 +1,5 @@
 import hashlib
+import os
 import pickle
 import socket
 from pathlib import Path
@@ -6,9 +7,11 @@ from urllib.error import URLError
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from mcal.cli import app
 from mcal.errors import PoolError, SettingsError
-from mcal.pools import open_pool, read_truth
+from mcal.pools import ArrayPool, open_pool, read_truth
 from mcal.settings import PoolSettings
 from mcal.testing import PoolContract
 from mcal.types import Pool
@@ -75,6 +78,30 @@ def test_a_tree_needs_two_classes(tmp_path: Path) -> None:
         list_image_tree(tmp_path)
     with pytest.raises(PoolError, match="cannot be listed"):
         list_image_tree(tmp_path / "nothing")
+
+
+def test_a_class_s_name_must_be_text(tmp_path: Path) -> None:
+    """And nothing is left behind by a campaign that could not begin."""
+    tree = tmp_path / "tree"
+    write_tree(tree)
+    try:
+        os.rename(tree / "owl", os.fsencode(tree) + b"/caf\xe9")
+    except OSError:
+        pytest.skip("this file system takes text only")
+    with pytest.raises(PoolError, match=r"in UTF-8 for the folders of classes, found b'caf\\xe9'"):
+        list_image_tree(tree)
+    config = tmp_path / "tree.toml"
+    config.write_text(
+        '[pool]\nkind = "image-tree"\npath = "tree"\nimage_size = 8\n'
+        '[annotator]\nkind = "oracle"\n',
+        encoding="utf-8",
+    )
+    result = CliRunner().invoke(app, ["run", str(config)])
+    assert result.exit_code == 1
+    assert "rename it" in result.stderr
+    assert not list(tmp_path.rglob("campaign*"))
+    with pytest.raises(ValueError, match="classes: expected text that UTF-8 can hold"):
+        ArrayPool(np.zeros((2, 8, 8), np.uint8), ("cat", "caf\udce9"))
 
 
 @pytest.mark.parametrize("kind", ["cifar10", "cifar100"])

@@ -58,6 +58,7 @@ def test_a_forecast_has_its_interval_until_the_end(summary):
 def test_labels_known_before_are_not_bought(summary):
     told = cells(replace(summary, n_known=4))
     assert "|known before|4|people's labels|6|$0.40|" in told
+    assert "|people alone|96|$4.00|" in told
 
 
 def test_a_budget_is_told(summary):

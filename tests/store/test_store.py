@@ -423,3 +423,9 @@ def test_known_labels_are_told_by_their_selection(create, buy):
         buy(store, [3])
         assert store.n_known() == 2
         assert [batch.is_known for batch in store.batches()] == [True, False]
+
+
+def test_classes_that_are_no_text_begin_nothing(create, tmp_path):
+    with pytest.raises(ValueError, match="classes: expected text that UTF-8 can hold"):
+        create(classes=("cat", "caf\udce9"))
+    assert list(tmp_path.iterdir()) == []

@@ -48,6 +48,7 @@ def test_a_campaign_is_followed_to_its_end(create, buy, tmp_path):
     summary = summarise(store)
     assert summary.phase == "waiting for people"
     assert (summary.n_test, summary.n_human, summary.n_no_label) == (2, 3, 1)
+    assert summary.n_bought == {"test": 3, "train": 0, "audit": 0, "rest": 0}
     assert summary.human_cost_usd == summary.total_cost_usd == 0.12
     assert summary.open_batch["batch_id"] == test
     assert (summary.open_batch["n_told"], summary.open_batch["ticket"]) == (3, "box")

@@ -13,7 +13,7 @@ from mcal.store import CampaignSummary, Store, summarise
 
 from .tables import estimate_line
 
-__all__ = ["CampaignStatus"]
+__all__ = ["CampaignStatus", "bill_rows"]
 
 _FRESH_S = 1.0
 _ELSEWHERE = "New items come by themselves when `mcal run` has chosen them."
@@ -46,7 +46,7 @@ class CampaignStatus:
             spent_usd=summary.total_cost_usd,
             predicted_usd=summary.predicted_total_cost_usd,
             human_only_usd=summary.human_only_cost_usd,
-            bill=tuple(_bill(summary)) if is_done else (),
+            bill=tuple(bill_rows(summary)) if is_done else (),
             promise=" ".join(estimate_line(summary).split()).capitalize() if is_done else "",
         )
 
@@ -77,7 +77,8 @@ class CampaignStatus:
             return self._summary
 
 
-def _bill(summary: CampaignSummary) -> Iterator[BillRow]:
+def bill_rows(summary: CampaignSummary) -> Iterator[BillRow]:
+    """The bill, line by line."""
     if summary.n_known:
         yield BillRow("People's labels, known before", summary.n_known, 0.0)
     n_bought = summary.n_human - summary.n_known
@@ -85,4 +86,4 @@ def _bill(summary: CampaignSummary) -> Iterator[BillRow]:
     yield BillRow("The machine's labels", summary.n_machine, summary.machine_fee_usd)
     yield BillRow("Training and scoring", None, summary.training_cost_usd)
     yield BillRow("Total", summary.n_pool, summary.total_cost_usd)
-    yield BillRow("People alone", summary.n_pool, summary.human_only_cost_usd)
+    yield BillRow("People alone", summary.n_pool - summary.n_known, summary.human_only_cost_usd)

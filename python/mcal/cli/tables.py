@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from mcal.shares import percent, percent_at_least, percent_at_most
+from mcal.types import Purpose
 
 if TYPE_CHECKING:
     from mcal.campaign.evaluate import Evaluation
@@ -35,6 +36,7 @@ _MOST_NAMED = 5
 _MOST_CLASSES = 20
 _SAYS_NOTHING = 0.5  # where even the surest class may be wrong so often, the table only frightens
 
+_PURPOSES = {"test": "test set", "train": "training", "audit": "audit", "rest": "the rest"}
 _PROMISES = {
     "set": "errors among machine labels / all items",
     "machine": "errors among machine labels / machine labels",
@@ -96,12 +98,14 @@ def print_classes(console: Console, summary: CampaignSummary) -> None:
 
 
 def estimate_line(summary: CampaignSummary) -> str:
-    """The error that is promised, or only expected, and what that is worth."""
-    expected, kind = percent(summary.estimated_error), summary.estimate_kind
+    """The error that is promised, or else expected, and what that is worth.
+
+    Never both: what was expected before the audit may be more than the audit proves.
+    """
+    kind = summary.estimate_kind
     if summary.certified_error is None:
-        return f"estimated error  {expected} ({kind})"
-    certified = percent_at_most(summary.certified_error)
-    return f"certified error  at most {certified} ({kind}; point estimate {expected})"
+        return f"estimated error  {percent(summary.estimated_error)} ({kind})"
+    return f"certified error  at most {percent_at_most(summary.certified_error)} ({kind})"
 
 
 def people_lines(summary: CampaignSummary) -> list[str]:
@@ -169,16 +173,11 @@ def _bill(summary: CampaignSummary) -> Table:
     table.add_column("")
     table.add_column("items", justify="right")
     table.add_column("dollars", justify="right")
-    n_bought_train = summary.n_train - summary.n_known_train
-    n_bought = summary.n_human - summary.n_known
-    n_rest = n_bought - summary.n_test - n_bought_train - summary.n_audit
     if summary.n_known:
         table.add_row("people: known before", f"{summary.n_known:,}", "")
-    table.add_row("people: test set", f"{summary.n_test:,}", "")
-    table.add_row("people: training", f"{n_bought_train:,}", "")
-    if summary.n_audit:
-        table.add_row("people: audit", f"{summary.n_audit:,}", "")
-    table.add_row("people: the rest", f"{n_rest:,}", "")
+    for purpose, n_bought in summary.n_bought.items():
+        if n_bought or purpose != Purpose.AUDIT:
+            table.add_row(f"people: {_PURPOSES[purpose]}", f"{n_bought:,}", "")
     table.add_row("people's labels", f"{summary.n_human:,}", _dollars(summary.human_cost_usd))
     table.add_row("machine's labels", f"{summary.n_machine:,}", _dollars(summary.machine_fee_usd))
     if summary.n_unlabelled:
@@ -194,7 +193,8 @@ def _bill(summary: CampaignSummary) -> Table:
         table.add_row("budget", "", _dollars(summary.budget_usd))
         table.add_row("reserved of it", "", _dollars(summary.reserved_usd or 0.0))
         table.add_row("left of it", "", _dollars(summary.left_usd or 0.0))
-    table.add_row("people alone", f"{summary.n_pool:,}", _dollars(summary.human_only_cost_usd))
+    n_alone = summary.n_pool - summary.n_known
+    table.add_row("people alone", f"{n_alone:,}", _dollars(summary.human_only_cost_usd))
     table.add_row("saving", "", percent(summary.saving))
     return table
 

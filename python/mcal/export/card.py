@@ -96,8 +96,7 @@ def _promise(summary: CampaignSummary) -> Iterator[str]:
             f"Wrong machine labels are **at most {percent_at_most(summary.certified_error)} of "
             f"{of}**, certified with {100.0 * summary.confidence:.10g}% confidence by "
             f"{summary.n_audit:,} items that people labelled to check the machine "
-            f"(target: {percent(summary.target_error)}; point estimate: "
-            f"{percent(summary.estimated_error)})."
+            f"(target: {percent(summary.target_error)})."
         )
     yield ""
     yield "Wrong means: not what people would have said. Mistakes that people make are not counted."

@@ -13,17 +13,31 @@ from mcal.types import IndexArray
 
 
 def checked_classes(classes: Iterable[str]) -> tuple[str, ...]:
-    """``classes`` as a tuple; ValueError unless they are two or more different, non-empty names."""
+    """``classes`` as a tuple.
+
+    ValueError unless they are two or more different names, not empty, that UTF-8 can hold.
+    """
     names = tuple(classes)
     if isinstance(classes, str) or not all(
         isinstance(name, str) and name.strip() for name in names
     ):
         raise ValueError(f"classes: expected non-empty names, found {classes!r}")
+    if no_text := [name for name in names if not is_text(name)]:
+        raise ValueError(f"classes: expected text that UTF-8 can hold, found {no_text[0]!r}")
     if len(names) < 2:
         raise ValueError(f"classes: expected at least 2, found {len(names)}")
     if len(set(names)) != len(names):
         raise ValueError("classes: expected names that differ, found a repeated one")
     return names
+
+
+def is_text(name: str) -> bool:
+    """Whether UTF-8 can hold a name: a file's may be any bytes."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def checked_indices(indices: npt.NDArray[Any], n_pool: int) -> IndexArray:

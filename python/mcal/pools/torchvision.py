@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import socket
 import sys
@@ -16,6 +17,7 @@ import numpy as np
 from mcal.errors import MissingExtraError, PoolError
 from mcal.types import IndexArray
 
+from .checks import is_text
 from .data_set import DataSet, split_names
 from .image_folder import is_hidden
 
@@ -69,7 +71,7 @@ def list_image_tree(root: Path) -> tuple[list[str], IndexArray, tuple[str, ...]]
     Raises
     ------
     PoolError
-        No such folder, or fewer than two classes in it.
+        No such folder, fewer than two classes in it, or a class whose name is no UTF-8.
     """
     try:
         folders = sorted(
@@ -79,6 +81,12 @@ def list_image_tree(root: Path) -> tuple[list[str], IndexArray, tuple[str, ...]]
         raise PoolError(f"{root}: cannot be listed: {error}") from error
     if len(folders) < 2:
         raise PoolError(f"{root}: expected a folder for each of 2 or more classes, found {folders}")
+    for name in folders:
+        if not is_text(name):
+            raise PoolError(
+                f"{root}: expected names in UTF-8 for the folders of classes, "
+                f"found {os.fsencode(name)!r}: rename it"
+            )
     samples = make_dataset(
         str(root),
         {name: label for label, name in enumerate(folders)},

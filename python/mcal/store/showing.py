@@ -56,7 +56,7 @@ def _bill(summary: CampaignSummary) -> Iterator[tuple[str, ...]]:
             yield "with 90 % between", "", f"{_usd(low)} and {_usd(high)}"
     if summary.budget_usd is not None:
         yield "budget", "", _usd(summary.budget_usd)
-    yield "people alone", n_pool, _usd(summary.human_only_cost_usd)
+    yield "people alone", f"{summary.n_pool - summary.n_known:,}", _usd(summary.human_only_cost_usd)
     yield "saving", "", percent(summary.saving)
 
 

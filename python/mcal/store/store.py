@@ -95,6 +95,11 @@ class Store(Hearings, Guessing, Trainings, Rankings, Decisions):
         """
         if n_pool < 1:
             raise ValueError(f"n_pool: expected at least 1, found {n_pool}")
+        names = json.dumps(list(classes), ensure_ascii=False)
+        try:
+            names.encode()
+        except UnicodeEncodeError as error:
+            raise ValueError(f"classes: expected text that UTF-8 can hold: {error}") from error
         outside = [index for index in broken if not 0 <= index < n_pool]
         if outside:
             raise ValueError(f"broken: expected 0 <= index < {n_pool}, found {outside[0]}")
@@ -112,7 +117,7 @@ class Store(Hearings, Guessing, Trainings, Rankings, Decisions):
                     (
                         settings_json,
                         n_pool,
-                        json.dumps(list(classes), ensure_ascii=False),
+                        names,
                         pool_kind,
                         pool_fingerprint,
                         __version__,

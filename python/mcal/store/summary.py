@@ -78,6 +78,7 @@ class CampaignSummary:
     n_known_train: int  # of these, trained on
     n_audit: int  # people's labels that check the machine's
     n_human: int  # people's labels, all of them
+    n_bought: dict[str, int]  # of these, by what they were ordered for ("test", "train", ...)
     n_machine: int
     n_unlabelled: int
     n_no_label: int  # people looked, and no class fits
@@ -96,7 +97,7 @@ class CampaignSummary:
     target_error: float
     target_met: bool | None  # whether no more than the target error is certified; None as that is
     target: str
-    estimated_error: float | None
+    estimated_error: float | None  # by the test set, before any audit
     certified_error: float | None  # in the sense of the target; the error is no larger, with
     confidence: float | None  # this probability; both None until the audit is in
     estimate_kind: str
@@ -139,9 +140,10 @@ def _summarise(store: Store) -> CampaignSummary:
     campaign = store.campaign
     settings = settings_now(store)
     batches, runs, spend, finished = store.batches(), store.runs(), store.spend(), store.finished
-    told = dict.fromkeys(Purpose, 0)
+    told, bought = dict.fromkeys(Purpose, 0), dict.fromkeys(Purpose, 0)
     for batch in batches:
         told[batch.purpose] += batch.n_told
+        bought[batch.purpose] += 0 if batch.is_known else batch.n_told
     known = [batch for batch in batches if batch.is_known]
     no_label, labelling = store.no_label_counts(), store.machine_labelling
     n_human = sum(told.values())
@@ -201,6 +203,7 @@ def _summarise(store: Store) -> CampaignSummary:
         n_known_train=sum(b.n_items for b in known if b.purpose is Purpose.TRAIN),
         n_audit=told[Purpose.AUDIT],
         n_human=n_human,
+        n_bought={str(purpose): n for purpose, n in bought.items()},
         n_machine=n_machine,
         n_unlabelled=campaign.n_pool - n_human - n_machine,
         n_no_label=sum(no_label.values()),
