@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from mcal.errors import ExportError
@@ -52,6 +53,25 @@ def test_the_record_stays(create, tmp_path, monkeypatch, name, words) -> None:
     with Store.open(Path("campaign"), read_only=True) as reader:
         monkeypatch.chdir(folder)  # the store was opened from elsewhere
         refused(reader, folder / name, words)
+
+
+def test_reports_are_held_to_it(create, buy, tmp_path) -> None:
+    report, figures = map(pytest.importorskip, ("mcal.report", "mcal.report.figures"))
+    store, folder = begun(create), tmp_path / "campaign"
+    store.tell(buy(store, np.arange(10)), np.arange(10), np.arange(10) % 3)
+    record = (folder / "campaign.sqlite").read_bytes()
+    with pytest.raises(ExportError, match="the campaign's record"):
+        report.write_report(store, folder / "campaign.sqlite")
+    with pytest.raises(ExportError, match="trained models"):
+        report.write_plots(store, folder / "checkpoints")
+    plots = tmp_path / "plots"
+    plots.mkdir()
+    for figure in figures.FIGURES:
+        (plots / f"{figure.name}.svg").symlink_to(folder / "campaign.sqlite")
+    with pytest.raises(ExportError, match="the campaign's record"):
+        report.write_plots(store, plots)
+    assert (folder / "campaign.sqlite").read_bytes() == record
+    assert not (folder / "checkpoints").exists()
 
 
 def test_a_second_name_of_the_record_is_known(create, tmp_path) -> None:

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from mcal.errors import ExportError
-from mcal.store import Store
+from mcal.store import Store, check_may_write
 from mcal.types import Picture, Progress, no_progress
 from mcal.whole_file import whole_file
 
@@ -55,7 +55,7 @@ def write_report(
     Raises
     ------
     ExportError
-        The file cannot be written.
+        The file cannot be written, or would take the place of what the campaign lives on.
     MissingExtraError
         Matplotlib or Jinja2 is not installed (``mcal[report]``).
 
@@ -64,6 +64,7 @@ def write_report(
     Under 1 MB without pictures, whatever the pool's size. Cost: one pass over the labels, and
     some seconds for the figures.
     """
+    check_may_write(store, path)
     made_at = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
     progress(0.0, "reading the campaign")
     page = build_page(
@@ -88,10 +89,11 @@ def write_plots(store: Store, folder: Path, progress: Progress = no_progress) ->
     Raises
     ------
     ExportError
-        The folder or a file cannot be written.
+        The folder or a file cannot be written, or lies where the campaign's own are.
     MissingExtraError
         Matplotlib is not installed (``mcal[report]``).
     """
+    check_may_write(store, folder)
     story, written = read_story(store), []
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -102,6 +104,7 @@ def write_plots(store: Store, folder: Path, progress: Progress = no_progress) ->
         progress(place / len(shown), f"drawing {figure.name}")
         for format in ("svg", "png"):
             path = folder / f"{figure.name}.{format}"
+            check_may_write(store, path)  # it may be a link
             drawn = draw(partial(figure.plot, story), format, figure.height(story))
             _write_whole(path, drawn)
             written.append(path)
