@@ -120,9 +120,9 @@ def test_round_trip(tmp_path: Path, easy: Blobs, form: ExportFormat) -> None:
 
 
 def test_a_third_campaign_knows_what_two_have_bought(tmp_path: Path, easy: Blobs) -> None:
-    file, asked = tmp_path / "labels.csv", set()
-    settings = SETTINGS
+    settings, asked = SETTINGS, set()
     for name in ("a", "b", "c"):
+        file = tmp_path / f"{name}.csv"
         _, people, _ = run(tmp_path / name, easy, settings)
         assert not asked & set(people.asked)
         asked |= set(people.asked)
