@@ -60,7 +60,12 @@ def drive(settings: Settings, folder: Path, *, again: str, wait: bool = False) -
     if is_done:
         print_lines(
             console,
-            ["", f"labels:  mcal export {where}", f"check:   mcal evaluate {where}"],
+            [
+                "",
+                f"labels:  mcal export {where}",
+                f"report:  mcal report {where}",
+                f"check:   mcal evaluate {where}",
+            ],
         )
         return
     print_lines(console, [f"! {problem}" for problem in problems])

@@ -155,6 +155,14 @@ def _tell_the_end(console: Console, folder: Path, *, stays: bool) -> None:
     with Store.open(folder, read_only=True) as store:
         print_summary(console, summarise(store))
     where = shlex.quote(str(folder))
-    print_lines(console, ["", f"labels:  mcal export {where}", f"check:   mcal evaluate {where}"])
+    print_lines(
+        console,
+        [
+            "",
+            f"labels:  mcal export {where}",
+            f"report:  mcal report {where}",
+            f"check:   mcal evaluate {where}",
+        ],
+    )
     if stays:
         print_lines(console, ["The page stays until Ctrl-C."])

@@ -55,7 +55,9 @@ def bill_table(story: Story) -> Table:
         [f"People: {PURPOSES[row.purpose]}", f"{row.n_items:,}", dollars(row.cost_usd)]
         for row in story.bill
     ]
-    rows.append(["People's labels", f"{summary.n_human:,}", dollars(summary.human_cost_usd)])
+    rows.append(
+        ["People's labels, in all", f"{summary.n_human:,}", dollars(summary.human_cost_usd)]
+    )
     rows.append(["Machine's labels", f"{summary.n_machine:,}", dollars(summary.machine_fee_usd)])
     if summary.n_unlabelled:
         rows.append(["Not labelled yet", f"{summary.n_unlabelled:,}", ""])

@@ -36,16 +36,16 @@ def plot_bill(story: Story, axes: Axes) -> None:
     axes.barh(0, summary.human_only_cost_usd, height=0.55, color=GREY)
     for place, usd in ((1, begin), (0, summary.human_only_cost_usd)):
         axes.annotate(
-            f" ${usd:,.2f}",
+            f"${usd:,.2f}",
             (usd, place),
+            xytext=(4, 0),
+            textcoords="offset points",
             va="center",
-            ha="left",
             fontweight="bold",
-            annotation_clip=False,
         )
     axes.set_yticks([1, 0], ["this\ncampaign", "people\nalone"])
     axes.set_ylim(-0.5, 2.3)
-    axes.set_xlim(0.0, 1.18 * max(begin, summary.human_only_cost_usd, 0.01))
+    axes.set_xlim(0.0, 1.22 * max(begin, summary.human_only_cost_usd, 0.01))
     in_dollars(axes.xaxis)
     axes.locator_params(axis="x", nbins=6)
     axes.grid(axis="y", visible=False)
