@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -15,7 +16,8 @@ import pytest
 from mcal.annotators import read_known_labels
 from mcal.errors import MissingExtraError
 from mcal.export import hugging_face
-from mcal.types import NO_LABEL
+from mcal.pools import ArrayPool
+from mcal.types import NO_LABEL, Purpose
 
 os.environ["HF_DATASETS_OFFLINE"] = os.environ["HF_HUB_OFFLINE"] = "1"
 datasets = pytest.importorskip("datasets")
@@ -117,6 +119,46 @@ def test_the_card_says_what_is_promised_and_its_head_is_read(photos, tmp_path) -
     # By the card alone, as the Hub does:
     head = datasets.info.DatasetInfosDict.from_directory(str(tmp_path / "out"))["default"]
     assert head.features == info.features
+
+
+def test_one_cache_tells_campaigns_apart(label_pool, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    folders = []
+    for level in (10, 20):  # the same rows and the same names, but for the pixels
+        images = np.full((11, 8, 8), level, np.uint8)
+        campaign = label_pool(ArrayPool(images, ("0", "1")), tmp_path / f"campaign-{level}")
+        folders.append(tmp_path / f"campaign-{level}" / "labels-huggingface")
+        campaign.export(folders[-1], "huggingface")
+        campaign.store.close()
+    for _ in range(2):  # the second time from the cache
+        for folder, level in zip(folders, (10, 20), strict=True):
+            found = datasets.load_dataset(str(folder), split="train")
+            assert np.asarray(found[0]["image"])[0, 0] == level
+    assert len(list((tmp_path / "cache").rglob("*.arrow"))) == 2
+
+
+def test_a_campaign_that_went_on_is_read_anew(digits, tmp_path) -> None:
+    digits.export(tmp_path / "out", "huggingface")
+    assert load(tmp_path / "out", tmp_path / "cache")["label"][UNLABELLED] is None
+    batch = digits.store.add_batch(
+        purpose=Purpose.TRAIN,
+        round=3,
+        indices=np.array([UNLABELLED]),
+        selection="random",
+        engine="cpu",
+        price_per_label=0.04,
+        reason="",
+    )
+    digits.store.tell(batch.batch_id, [UNLABELLED], [1])
+    digits.export(tmp_path / "out", "huggingface")
+    assert load(tmp_path / "out", tmp_path / "cache")["label"][UNLABELLED] == 1
+
+
+def test_the_digest_is_that_of_the_files(photos, tmp_path) -> None:
+    photos.export(tmp_path / "out", "huggingface")
+    files = sorted((tmp_path / "out" / "data").iterdir())
+    digest = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+    assert digest in (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
 
 
 def test_the_same_store_gives_the_same_bytes(photos, tmp_path) -> None:

@@ -48,10 +48,20 @@ def features_json(classes: Sequence[str], *, with_images: bool) -> str:
 
 
 def data_set_card(
-    summary: CampaignSummary, classes: Sequence[str], *, with_images: bool, mcal_version: str
+    summary: CampaignSummary,
+    classes: Sequence[str],
+    *,
+    with_images: bool,
+    mcal_version: str,
+    digest: str,
 ) -> str:
-    """Markdown behind a head of YAML; the same campaign gives the same text."""
-    lines = ["---", *_head(summary, classes, with_images=with_images), "---", ""]
+    """Markdown behind a head of YAML; the same campaign gives the same text.
+
+    ``digest`` stands for what is in the data files. ``load_dataset`` keeps what it has read under
+    the folder's last name and a hash of the card's ``configs`` and ``dataset_info``, the rows do
+    not count: without it another campaign's rows would be taken from there.
+    """
+    lines = ["---", *_head(summary, classes, digest, with_images=with_images), "---", ""]
     lines += ["# Labelled by people and machine together", ""]
     lines += [*_promise(summary), ""]
     lines += ["## Who labelled", "", *_who(summary), "", "## Columns", ""]
@@ -63,7 +73,9 @@ def data_set_card(
     return "\n".join(lines) + "\n"
 
 
-def _head(summary: CampaignSummary, classes: Sequence[str], *, with_images: bool) -> Iterator[str]:
+def _head(
+    summary: CampaignSummary, classes: Sequence[str], digest: str, *, with_images: bool
+) -> Iterator[str]:
     if with_images:
         yield from ("task_categories:", "- image-classification")
     size = sum(summary.n_pool >= step for step in _SIZES)
@@ -76,8 +88,8 @@ def _head(summary: CampaignSummary, classes: Sequence[str], *, with_images: bool
     yield from (f"          '{label}': {_quoted(name)}" for label, name in enumerate(classes))
     for name, kind in TYPES.items():
         yield from (f"  - name: {name}", f"    dtype: {kind}")
-    yield from ("configs:", "- config_name: default", "  data_files:", "  - split: train")
-    yield "    path: data/train-*"
+    yield from ("configs:", "- config_name: default", f"  description: data of sha256 {digest}")
+    yield from ("  data_files:", "  - split: train", "    path: data/train-*")
 
 
 def _promise(summary: CampaignSummary) -> Iterator[str]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 from collections.abc import Iterator
 from contextlib import ExitStack
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,6 +18,9 @@ from .card import TYPES, data_set_card, features_json
 from .items import Items
 from .rows import COLUMNS, Columns, Rows
 from .whole import NewFolder
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 __all__ = ["write_hugging_face"]
 
@@ -62,16 +68,18 @@ def write_hugging_face(
         return pa.Table.from_arrays(arrays, schema=schema)
 
     (folder.path / "data").mkdir()
+    digest = hashlib.sha256()
     n_shards = n_bytes = 0
     with ExitStack() as shard:
         writer = None
         for piece, images in _groups(rows, items):
             if writer is None or n_bytes >= _SHARD_BYTES:
                 shard.close()
-                path = folder.path / "data" / str(n_shards)
+                file = _Hashed(folder.path / "data" / str(n_shards), digest)
+                shard.callback(file.close)
                 writer = shard.enter_context(
                     pq.ParquetWriter(
-                        path, schema, compression=compression, use_dictionary=["source", "model"]
+                        file, schema, compression=compression, use_dictionary=["source", "model"]
                     )
                 )
                 n_shards, n_bytes = n_shards + 1, 0
@@ -80,8 +88,30 @@ def write_hugging_face(
     for number in range(n_shards):
         named = folder.put(f"data/train-{number:05d}-of-{n_shards:05d}.parquet")
         (folder.path / "data" / str(number)).rename(named)
-    card = data_set_card(summary, classes, with_images=with_images, mcal_version=mcal_version)
+    card = data_set_card(
+        summary,
+        classes,
+        with_images=with_images,
+        mcal_version=mcal_version,
+        digest=digest.hexdigest(),
+    )
     folder.put("README.md").write_text(card, encoding="utf-8", newline="\n")
+
+
+class _Hashed(io.FileIO):
+    """A new file, hashed as it is written: it may be too large to be read again."""
+
+    def __init__(self, path: Path, digest: hashlib._Hash) -> None:
+        super().__init__(path, "xb")
+        self._digest = digest
+
+    def write(self, data: ReadableBuffer) -> int:
+        whole = memoryview(data).cast("B")
+        begin = 0
+        while begin < len(whole):  # a system may take less than it is given
+            begin += super().write(whole[begin:])
+        self._digest.update(whole)
+        return begin
 
 
 def _groups(rows: Rows, items: Items) -> Iterator[tuple[Columns, list[bytes | None]]]:
