@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from mcal import report
 from mcal.report.figures import FIGURES, draw, render_inline
+from mcal.report.figures.style import in_dollars
 
 HOSTILE = (
     '#030100 url(#a) id="b',
@@ -131,16 +132,17 @@ def test_inline_figures_are_in_the_page_s_colours_with_identifiers_of_their_own(
     assert used <= set(re.findall(r'\bid="([^"]+)"', svg))
 
 
-def test_the_target_of_classes_is_a_share_of_the_machine_s_labels(story):
-    def line(kind):
-        at = axes()
-        report.plot_class_errors(story(kind), at)
-        return [ln.get_xdata()[0] for ln in at.lines if ln.get_label().startswith("target")]
-
-    summary = story("finished").summary
-    assert line("finished") == [pytest.approx(0.1 * 6000 / summary.n_machine)]
-    assert line("of the machine's labels") == [0.1]
-    assert line("within a budget") == []
+@pytest.mark.parametrize(
+    ("limits", "labels"),
+    [((0.0, 7.5), {"$0.00", "$2.50", "$7.50"}), ((0.0, 20.0), {"$0", "$5", "$20"})],
+)
+def test_ticks_in_dollars_say_where_they_are(limits, labels):
+    at = axes()
+    at.set_xlim(*limits)
+    at.set_xticks(np.linspace(*limits, 4 if limits[1] < 10 else 5))
+    in_dollars(at.xaxis)
+    at.figure.canvas.draw()
+    assert labels <= {text.get_text() for text in at.get_xticklabels()}
 
 
 def test_class_errors_are_the_audit_s_estimates(story):

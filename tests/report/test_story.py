@@ -171,3 +171,20 @@ def test_the_end_is_where_the_machine_s_labels_reach(story):
     assert told.cut == ended.details["cut"]
     assert told.surface.end_theta == pytest.approx(told.cut / left)
     assert story("hopeless").cut is None
+
+
+@pytest.mark.parametrize(("kind", "least"), [("finished", 10), ("tiny", 0)])
+def test_slices_of_the_ranking_hold_as_many_test_items_as_tell_something(
+    story, opened, kind, least
+):
+    ranking = story(kind).ranking
+    assert ranking.edges[0] == 0.0
+    assert ranking.edges[-1] == 1.0
+    assert ranking.error.size == ranking.n_test.size == ranking.edges.size - 1 >= 2
+    assert np.median(ranking.n_test) >= least
+    profile = opened(kind).estimates("profile")[-1].payload
+    assert ranking.n_test.sum() == pytest.approx(sum(profile["bin_n_test"]))
+    errors = np.diff(ranking.edges) @ ranking.error
+    assert errors == pytest.approx(
+        np.diff(profile["bin_edges"]) @ profile["bin_error"] / ranking.n_ranked
+    )

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from mcal.report.figures import FIGURES
-from mcal.report.words import captions, headline, promise, verdict
+from mcal.report.words import captions, ending, headline, promise, verdict
 
 
 def with_summary(told, **changes):
@@ -37,8 +37,8 @@ def test_a_running_campaign_says_how_far_it_is(story):
 
 
 VERDICTS = {
-    "finished": r"With 95% confidence, at most \S+% of all labels are wrong .*: as promised\.",
-    "of the machine's labels": r"at most \S+% of the machine's labels are wrong: as promised\.",
+    "finished": r"With 95% confidence, at most \S+% of all labels are .*; the goal was 10\.00%\.",
+    "of the machine's labels": r"at most \S+% of the machine's .* wrong; the goal was 10\.00%\.",
     "within a budget": r"are wrong machine labels; the target of 10\.00% is not met\.",
     "within a budget, uncertified": r"About \S+% of all .* promises nothing, and nothing",
     "without a certificate": r"About \S+% of all .* promises nothing, and nothing was audited\.",
@@ -47,7 +47,7 @@ VERDICTS = {
     "hopeless, uncertified": r"People gave every label",
     "all known": r"People gave every label",
     "hopeless, the rest to come": r"People will give every label",
-    "tiny": r"Even if the machine were always wrong, at most 10\.00% of all .*: as promised\.",
+    "tiny": r"Even if the machine were always wrong, at most 10\.00% .*; the goal was 10\.00%\.",
     "not certified yet": r"About \S+% of all labels are wrong .*, by an estimate .* nothing\.",
     "first labels": r"not known yet. The target is 10\.00% of all labels\.",
 }
@@ -58,10 +58,10 @@ def test_the_verdict_is_true_of_every_kind_of_campaign(story, kind):
     assert re.search(VERDICTS[kind], verdict(story(kind))), verdict(story(kind))
 
 
-def test_a_bound_is_rounded_up_and_a_broken_target_said(story):
+def test_a_bound_is_rounded_up_and_a_missed_goal_said(story):
     told = with_summary(story("finished"), certified_error=0.04123, target_met=False)
     assert verdict(told).endswith(
-        "at most 4.13% of all labels are wrong machine labels: above the target of 10.00%."
+        "at most 4.13% of all labels are wrong machine labels, more than the goal of 10.00%."
     )
 
 
@@ -102,7 +102,22 @@ def test_the_audit_s_counts_are_the_certificate_s(story):
         f"had {ended['n_wrong']:,} of these wrong ({ended['n_wrong'] / ended['n_audit']:.2%})"
         in text
     )
-    assert f"allowed {told.summary.n_machine:,} labels, as many as keep the target." in text
+    assert f"allowed {told.summary.n_machine:,} labels, as many as keep the goal." in text
+    everything = replace(told, cut=told.ranking.n_ranked)
+    assert "labels, all that were left." in " ".join(promise(everything))
+
+
+def test_dollars_in_a_reason_are_those_of_its_moment(story):
+    told = with_summary(story("finished"), stop_reason="stopping is forecast at $5.00")
+    assert ending(told) == (
+        "It ended because stopping is forecast at $5.00. These dollars are what was expected then; "
+        f"the bill came to ${told.summary.total_cost_usd:,.2f}."
+    )
+    assert (
+        ending(with_summary(told, stop_reason="no label pays")) == "It ended because no label pays."
+    )
+    assert ending(with_summary(told, finished_at=None)).startswith("It is stuck: stopping")
+    assert ending(story("first labels")) is None
 
 
 @pytest.mark.parametrize("kind", VERDICTS)
@@ -112,7 +127,7 @@ def test_confidence_is_explained_where_a_draw_gives_it(story, kind):
 
 
 def test_a_budget_promises_no_target(story):
-    assert "as many as keep the target" not in " ".join(promise(story("within a budget")))
+    assert "as many as keep the goal" not in " ".join(promise(story("within a budget")))
     assert promise(story("within a budget"))[0].endswith("a budget of $60.00 can certify.")
     assert promise(story("within a budget, uncertified"))[0].endswith("of $60.00 allows.")
 

@@ -14,7 +14,7 @@ from mcal.report import write_plots, write_report
 
 def test_a_report_is_written_whole_and_the_same_again(opened, tmp_path):
     store, path = opened("finished"), tmp_path / "r.html"
-    path.write_text("an older one")
+    path.write_text("<!doctype html>an older one")
     write_report(store, path, title="pets")
     first = path.read_text(encoding="utf-8")
     assert first.startswith("<!doctype html>")
@@ -61,3 +61,22 @@ def test_without_its_packages_the_report_names_the_extra(package):
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert package in told.stdout
     assert "mcal[report]" in told.stdout
+
+
+def test_a_report_replaces_no_other_file(opened, tmp_path):
+    mine = tmp_path / "answers.csv"
+    mine.write_text("item,label\n")
+    with pytest.raises(ExportError, match=r"answers\.csv: expected no file, or an HTML page"):
+        write_report(opened("first labels"), mine)
+    assert mine.read_text() == "item,label\n"
+
+
+def test_a_folder_that_is_missing_is_told_before_the_work(opened, tmp_path):
+    asked = []
+    with pytest.raises(ExportError, match="there is no folder"):
+        write_report(
+            opened("finished"),
+            tmp_path / "no" / "r.html",
+            progress=lambda share, words: asked.append(words),
+        )
+    assert not asked

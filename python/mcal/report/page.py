@@ -21,7 +21,7 @@ from . import tables
 from .figures import FIGURES, render_inline
 from .gallery import BROKEN_SHOWN, broken, cards
 from .story import Story
-from .words import captions, dollars, headline, promise, share, verdict
+from .words import captions, dollars, ending, headline, promise, share, verdict
 
 __all__ = ["build_page"]
 
@@ -62,6 +62,7 @@ def build_page(
         headline=headline(story),
         verdict=verdict(story),
         promise=promise(story),
+        ending=ending(story),
         dollars=dollars,
         share=share,
         figures=_figures(story, progress),

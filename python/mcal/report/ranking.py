@@ -16,6 +16,7 @@ from .curves import error_interval
 __all__ = ["RankingAccuracy", "read_ranking"]
 
 N_AUDIT_BINS = 10
+LEAST_TEST = 15  # test items to a slice, about
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +74,8 @@ def read_ranking(
         record = next((m for m in measured if m.round == ranking.round), record)
     profile = Profile.from_json(record.payload)
     n_ranked = int(profile.bin_edges[-1])
-    low, high = error_interval(profile.bin_error, profile.bin_n_test)
+    bounds, error, n_test = _slices(profile)
+    low, high = error_interval(error, n_test)
     edges = np.linspace(0.0, 1.0, N_AUDIT_BINS + 1)
     found, n_effective = np.full(N_AUDIT_BINS, np.nan), np.zeros(N_AUDIT_BINS)
     n_audit = n_wrong = np.zeros(N_AUDIT_BINS, np.int64)
@@ -89,11 +91,11 @@ def read_ranking(
         classifier=record.classifier,
         round=record.round,
         n_ranked=n_ranked,
-        edges=profile.bin_edges / n_ranked,
-        error=profile.bin_error,
+        edges=bounds / n_ranked,
+        error=error,
         low=low,
         high=high,
-        n_test=profile.bin_n_test,
+        n_test=n_test,
         audit_edges=edges,
         audit_error=found,
         audit_low=audit_low,
@@ -102,3 +104,14 @@ def read_ranking(
         n_wrong=n_wrong,
         cut=None if cut is None else min(1.0, cut / n_ranked),
     )
+
+
+def _slices(profile: Profile) -> tuple[IndexArray, FloatArray, FloatArray]:
+    """Edges, errors and test items of the profile's bins, as many together as tell something."""
+    n_bins = profile.bin_error.size
+    n_slices = int(np.clip(profile.bin_n_test.sum() / LEAST_TEST, 2, n_bins))
+    first = np.unique(np.linspace(0, n_bins, n_slices + 1).astype(np.int64))
+    widths = np.diff(profile.bin_edges).astype(np.float64)
+    wrong = np.add.reduceat(profile.bin_error * widths, first[:-1])
+    n_test: FloatArray = np.add.reduceat(profile.bin_n_test, first[:-1])
+    return profile.bin_edges[first], wrong / np.add.reduceat(widths, first[:-1]), n_test

@@ -10,7 +10,16 @@ from mcal.types import Purpose
 
 from .story import Story
 
-__all__ = ["DECISIONS", "captions", "dollars", "headline", "promise", "share", "verdict"]
+__all__ = [
+    "DECISIONS",
+    "captions",
+    "dollars",
+    "ending",
+    "headline",
+    "promise",
+    "share",
+    "verdict",
+]
 
 DECISIONS = {
     "buy": "Bought labels",
@@ -86,7 +95,9 @@ def _met(summary: CampaignSummary) -> str:
     if summary.budget_usd is not None:
         is_met = "met" if summary.target_met else "not met"
         return f"; the target of {_target(summary)} is {is_met}"
-    return ": as promised" if summary.target_met else f": above the target of {_target(summary)}"
+    if summary.target_met:
+        return f"; the goal was {_target(summary)}"
+    return f", more than the goal of {_target(summary)}"
 
 
 def _target(summary: CampaignSummary) -> str:
@@ -141,11 +152,27 @@ def _how_audited(story: Story, drawn: ActionRecord) -> str:
     text += f" The machine had {audit.n_wrong:,} of these wrong{share}."
     if not story.summary.n_machine:
         return f"{text} {ended.reason[:1].upper()}{ended.reason[1:]}."
-    bound = ", as many as keep the target" if story.summary.budget_usd is None else ""
+    bound = ", as many as keep the goal" if story.summary.budget_usd is None else ""
+    if story.ranking is not None and story.cut == story.ranking.n_ranked:
+        bound = ", all that were left"
     return (
         f"{text} How many of its other labels can be wrong then was computed exactly, and it was "
         f"allowed {story.summary.n_machine:,} labels{bound}."
     )
+
+
+def ending(story: Story) -> str | None:
+    """Why it ended, or why it is stuck."""
+    summary = story.summary
+    if summary.stop_reason is None:
+        return None
+    if summary.finished_at is None:
+        return f"It is stuck: {summary.stop_reason}."
+    text = f"It ended because {summary.stop_reason}."
+    if "$" in summary.stop_reason:
+        total = dollars(summary.total_cost_usd)
+        text += f" These dollars are what was expected then; the bill came to {total}."
+    return text
 
 
 def _ordered(story: Story) -> bool:
@@ -187,14 +214,17 @@ def captions(story: Story) -> dict[str, str]:
         "measured: how early the forecasts could be trusted (the paper's Figure 3).",
         "ranking": "How often the machine is right along its own ranking, as the test set led to "
         "expect and as the audit found, with 90% intervals (the paper's Figure 5).",
-        "cost-surface": "What the campaign would have cost for every number of training labels and "
-        "every share left to the machine, with hindsight. Grey: where the test set leads to expect "
-        "too many errors, with a margin for its size; an audit may allow more. Dots: where each "
-        "round's forecast expected to end.",
-        "batches": "Labels ordered in each round, by what they were for.",
+        "cost-surface": "What the last curves expect of every number of training labels and every "
+        "share left to the machine, before the audit. The audit may find fewer errors and allow "
+        "more, so that a campaign can cost less, and end in the grey, where the curves, with a "
+        "margin for the size of the test set, expect too many errors. Dots: where each round's "
+        "forecast expected to end.",
+        "batches": "Labels ordered, by what they were for and the round that they served: training "
+        "labels chosen after a round are trained on in the next.",
         "class-balance": "Labels of each class, by who gave them.",
         "class-errors": "Machine labels of each class: their error as the audit estimates it, and "
-        "the intervals that hold for all classes at once.",
+        "the intervals that hold for all classes at once. Few items of each class are audited, so "
+        "they are wide; that does not weaken the promise for all labels.",
     }
     if told_of and summary.finished_at is not None:
         held = sum(_held(f.interval_usd, summary.total_cost_usd) for f in told_of)

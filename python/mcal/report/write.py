@@ -42,7 +42,7 @@ def write_report(
     store : Store
         Of a finished campaign or a running one; read at one moment.
     path : Path
-        The file; replaced when it exists, and only once everything is written.
+        The file; a page that is there is replaced, once everything is written.
     title : str
         Of the page.
     item_name : callable
@@ -55,7 +55,7 @@ def write_report(
     Raises
     ------
     ExportError
-        The file cannot be written, or would take the place of what the campaign lives on.
+        The file cannot be written, or would take the place of something else than a page.
     MissingExtraError
         Matplotlib or Jinja2 is not installed (``mcal[report]``).
 
@@ -65,6 +65,7 @@ def write_report(
     some seconds for the figures.
     """
     check_may_write(store, path)
+    _check_place(path)
     made_at = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
     progress(0.0, "reading the campaign")
     page = build_page(
@@ -76,6 +77,21 @@ def write_report(
         progress=progress,
     )
     _write_whole(path, page.encode("utf-8", "backslashreplace"))
+
+
+def _check_place(path: Path) -> None:
+    """Before the work: a folder to write to, and nothing there but a page."""
+    if not path.parent.is_dir():
+        raise ExportError(f"{path}: cannot be written: there is no folder {path.parent}")
+    try:
+        with path.open("rb") as file:
+            start = file.read(64)
+    except OSError:
+        return  # nothing there, or what writing will tell of
+    if start and not start.lstrip().lower().startswith((b"<!doctype html", b"<html")):
+        raise ExportError(
+            f"{path}: expected no file, or an HTML page to replace; found another file"
+        )
 
 
 def write_plots(store: Store, folder: Path, progress: Progress = no_progress) -> list[Path]:

@@ -7,7 +7,7 @@ import numpy as np
 from mcal.types import Source
 
 from ..story import Story
-from .style import GREY, Axes, in_count, in_percent, plain
+from .style import Axes, in_count, in_percent, plain
 
 __all__ = ["class_error", "plot_class_balance", "plot_class_errors"]
 
@@ -55,8 +55,6 @@ def plot_class_errors(story: Story, axes: Axes) -> None:
         linestyle="",
         label="estimated by the audit",
     )
-    if (goal := _target(story)) is not None:
-        axes.axvline(goal, color=GREY, linestyle="--", label="target, if all erred alike")
     axes.set_yticks(rows, [plain(row.name) for row in shown], parse_math=False)
     axes.invert_yaxis()
     axes.set_xlim(0.0)
@@ -72,13 +70,3 @@ def class_error(story: Story, name: str) -> float:
         return float("nan")
     label = story.campaign.classes.index(name)
     return audit.error((audit.machine == label) & (audit.positions < cut))[0]
-
-
-def _target(story: Story) -> float | None:
-    """The target as a share of the machine's labels; None where it is no promise."""
-    summary = story.summary
-    if summary.budget_usd is not None or not summary.n_machine:
-        return None
-    if summary.target == "machine":
-        return summary.target_error
-    return summary.target_error * summary.n_pool / summary.n_machine

@@ -108,7 +108,8 @@ def plot_cost_surface(story: Story, axes: Axes) -> None:
         widest = float(n_train.max())
     if surface.end_n_train is not None and surface.end_theta is not None:
         star: dict[str, Any] = {"marker": "*", "markersize": 13, "linestyle": "", **white}
-        axes.plot([surface.end_n_train], [surface.end_theta], color="C1", label="end", **star)
+        bill = f"end: ${story.summary.total_cost_usd:,.2f}"
+        axes.plot([surface.end_n_train], [surface.end_theta], color="C1", label=bill, **star)
     axes.set_xlabel("labels bought for training")
     axes.set_ylabel("machine's share of what is left")
     widest = max(widest, surface.end_n_train or 0)
@@ -141,7 +142,7 @@ def plot_batches(story: Story, axes: Axes) -> None:
                 label=PURPOSES[purpose],
             )
             bottom += n
-    _count_rounds(axes, rounds)
+    _count_rounds(axes, rounds, "round that they served")
     axes.grid(axis="x", visible=False)
     in_count(axes.yaxis)
     axes.set_ylabel("labels ordered")
@@ -159,7 +160,7 @@ def _forecasts(story: Story) -> list[RoundForecast]:
     return [f for f in known if f.interval_usd is not None] or known
 
 
-def _count_rounds(axes: Axes, rounds: IndexArray) -> None:
+def _count_rounds(axes: Axes, rounds: IndexArray, words: str = "round") -> None:
     step = max(1, -(-rounds.size // 12))
     axes.set_xticks(rounds[::step], [str(round_) for round_ in rounds[::step]])
-    axes.set_xlabel("round")
+    axes.set_xlabel(words)

@@ -17,7 +17,7 @@ try:
     from cycler import cycler  # Matplotlib's own
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-    from matplotlib.ticker import FuncFormatter
+    from matplotlib.ticker import Formatter, FuncFormatter
 except ImportError as error:
     raise MissingExtraError("matplotlib", "report") from error
 
@@ -87,13 +87,21 @@ _PAPER: dict[Any, Any] = {
 }
 
 
+class _Dollars(Formatter):
+    """Cents on all ticks of an axis, or on none."""
+
+    _places = 0
+
+    def set_locs(self, locs: Any) -> None:
+        self._places = 0 if all(float(value).is_integer() for value in locs) else 2
+
+    def __call__(self, value: float, pos: int | None = None) -> str:
+        return f"${value:,.{self._places}f}"
+
+
 def in_dollars(axis: Any) -> None:
     """Ticks of an axis as dollars."""
-    axis.set_major_formatter(FuncFormatter(_dollars))
-
-
-def _dollars(value: float, _: Any = None) -> str:
-    return f"${value:,.2f}" if 0.0 < abs(value) < 10.0 else f"${value:,.0f}"
+    axis.set_major_formatter(_Dollars())
 
 
 def in_percent(axis: Any) -> None:
