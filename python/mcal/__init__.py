@@ -17,6 +17,7 @@ _WHERE = {
     "Campaign": "mcal.campaign",
     "CampaignResult": "mcal.campaign",
     "Settings": "mcal.settings",
+    "read_settings": "mcal.config",
     "PriceSettings": "mcal.settings",
     "PriceTier": "mcal.settings",
     "PlanSettings": "mcal.settings",
@@ -165,6 +166,7 @@ __all__ = [
     "plan_weighted_audit",
     "promised_error",
     "quote",
+    "read_settings",
     "search_plan",
     "set_simd_level",
     "set_thread_count",
@@ -212,6 +214,7 @@ if TYPE_CHECKING:
         promised_error,
         split_confidence,
     )
+    from .config import read_settings
     from .errors import DeviceError, McalError, MissingExtraError
     from .fitting import CurveFits, FitStatus, PowerLawFits, fit_curves, fit_power_laws
     from .planning import Plan, TrainingCost, curve_knots, search_plan

@@ -41,17 +41,22 @@ _EXPECTED = {
 _BOUNDS = {"gt": "above", "ge": "at least", "lt": "below", "le": "at most"}
 
 
-def read_settings(path: Path, *, whole: bool = True) -> Settings:
+def read_settings(path: str | Path, *, whole: bool = True) -> Settings:
     """The settings written in a TOML file, checked whole.
 
     Relative paths in the file are taken from the folder that the file is in.
 
     Parameters
     ----------
-    path : Path
+    path : str or Path
         A TOML file with the tree of ``mcal.settings.Settings``.
     whole : bool
         Whether ``[pool]`` and ``[annotator]`` and the files they name must be there.
+
+    Returns
+    -------
+    Settings
+        For ``Campaign.from_settings``.
 
     Raises
     ------
@@ -59,6 +64,7 @@ def read_settings(path: Path, *, whole: bool = True) -> Settings:
         The file cannot be read or does not make sense: one line per problem, each with the
         dotted key, what was expected and what was found.
     """
+    path = Path(path)
     document = _read_toml(path)
     _anchor_paths(document, path.resolve().parent)
     problems: list[str] = []

@@ -173,26 +173,33 @@ class ConsensusSettings(Model):
 
 
 class PlanSettings(Model):
-    """How the campaign decides; algorithm.md sections 2 to 4."""
+    """How the campaign decides, as the page "How it decides" tells. N is the number of items in the
+    pool, without those whose labels are known."""
 
     test_size: Annotated[Whole, Field(ge=1)] | None = None
-    """|T|, in items (default: clip(1.5 % of N, min(500, 5 % of N), 5,000); of what a budget buys at
-    most 15 %)."""
+    """Items of the random test set, which measures and never trains (default: 1.5 % of N, at least
+    500 or 5 % of N, whichever is fewer, at most 5,000; of what a budget buys at most 15 %)."""
     initial_share: Share = 0.01
-    """|B0| / N: the share of the items that the first training is on."""
+    """Share of N that the first training is on, drawn at random; at least 20 items, or 5 % of N
+    where that is fewer (no such floor with ``preset = "paper"``), and ``prices.min_batch``. With a
+    budget at most a fifth of the labels that it buys, or 20 where that is more."""
     form: Literal["average", "power", "truncated", "floor", "plateau"] = "average"
     """Of the learning curves: one of four, or an average by how well they fit."""
     training_cost: Literal["measured", "paper", "constant", "cubic", "warm"] = "measured"
     """How the dollars of a training grow with its items: as measured in this campaign, as Eq. 4 of
     the paper, not at all, with their cube, or with the new items alone."""
     beta: Annotated[Number, Field(ge=0.0)] = 0.02
-    """Share of the best total that smaller batches may cost."""
+    """The way to the planned training size is cut into as many purchases as make the forecast bill
+    at most this share larger than the cheapest way: each is chosen by a better model."""
     delta_min_share: Share = 0.01
-    """Smallest batch / N, in items."""
+    """Smallest later batch, as a share of N, with the floors of ``initial_share``. With a budget at
+    most a twentieth of the labels that it buys, or 20 where that is more."""
     max_steps: Annotated[Whole, Field(ge=1)] = 10
     """Most purchases on the way to the planned training size."""
     stable_share: Share = 0.05
-    """Delta: how far a stable plan may move between rounds, as a share of its total."""
+    """A plan counts as settled when, from one round to the next, the forecast bill and the planned
+    training size move by less than this share of themselves, and the machine's share by less than
+    this."""
     min_gain_share: Annotated[Number, Field(ge=0.0, lt=1.0)] = 0.002
     """Go on only for a gain of at least this share of the human-only price."""
     exploration_share: Share = 0.1
@@ -205,7 +212,7 @@ class PlanSettings(Model):
 
 
 class CertificateSettings(Model):
-    """What is promised about the machine's labels; algorithm.md section 5."""
+    """What is promised about the machine's labels, and what it is worth: the page "The promise"."""
 
     kind: Literal["audit", "weighted", "none"] = "audit"
     """audit: people check a random sample before the machine labels, and the error is certified.
