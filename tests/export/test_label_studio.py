@@ -109,7 +109,9 @@ def test_many_tasks_are_cut_into_files(photos, tmp_path, monkeypatch, most, what
     if what == "_MOST_TASKS":
         assert [len(json.loads(file.read_text("utf-8"))) for file in files] == [4, 4, 3]
     else:
-        assert all(file.stat().st_size <= most + 10 for file in files)
+        for file in files:  # a task that is larger by itself has a file to itself
+            one = len(json.loads(file.read_text("utf-8"))) == 1
+            assert one or file.stat().st_size <= most + 10
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="names of any bytes")

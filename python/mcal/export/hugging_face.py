@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -18,9 +18,6 @@ from .card import TYPES, data_set_card, features_json
 from .items import Items
 from .rows import COLUMNS, Columns, Rows
 from .whole import NewFolder
-
-if TYPE_CHECKING:
-    from _typeshed import ReadableBuffer
 
 __all__ = ["write_hugging_face"]
 
@@ -105,7 +102,7 @@ class _Hashed(io.FileIO):
         super().__init__(path, "xb")
         self._digest = digest
 
-    def write(self, data: ReadableBuffer) -> int:
+    def write(self, data: Any) -> int:
         whole = memoryview(data).cast("B")
         begin = 0
         while begin < len(whole):  # a system may take less than it is given
