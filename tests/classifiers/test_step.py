@@ -14,7 +14,7 @@ torch = pytest.importorskip("torch")
 
 from mcal.classifiers.architectures import build_network  # noqa: E402
 from mcal.classifiers.items import Normalisation  # noqa: E402
-from mcal.classifiers.recipes import recipe_for  # noqa: E402
+from mcal.classifiers.recipes import Augmentation, recipe_for  # noqa: E402
 from mcal.classifiers.step import EagerStep, step_for  # noqa: E402
 
 on_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
@@ -66,7 +66,11 @@ def test_a_step_moves_every_weight_at_the_rate_of_its_call(optimizer: Any) -> No
 @pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
 def test_a_recording_does_what_its_steps_do(optimizer: Any) -> None:
     torch.manual_seed(0)
-    recipe = replace(recipe_for("fast", "small-cnn"), optimizer=optimizer, shift_share=0.2)
+    recipe = replace(
+        recipe_for("fast", "small-cnn"),
+        optimizer=optimizer,
+        augmentation=Augmentation(shift_share=0.2),
+    )
     network = build_network("small-cnn", SHAPE, 4).cuda()
     other = copy.deepcopy(network)
     seed = 5

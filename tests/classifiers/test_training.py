@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from mcal.classifiers.augmentation import augment  # noqa: E402
-from mcal.classifiers.recipes import recipe_for  # noqa: E402
+from mcal.classifiers.recipes import Augmentation, recipe_for  # noqa: E402
 from mcal.classifiers.training import training_batches  # noqa: E402
 
 PAPER = recipe_for("paper", "cnn18")
@@ -70,10 +69,10 @@ def _shifted(image: Any, dy: int, dx: int, mirrored: bool) -> Any:
 @pytest.mark.parametrize("flip", [False, True])
 def test_every_augmented_image_is_a_shift_and_every_shift_occurs(flip: bool) -> None:
     image = np.random.default_rng(0).integers(0, 255, (10, 13, 2), dtype=np.uint8)
-    recipe = replace(FAST, shift_share=0.2, flip=flip)
+    augmentation = Augmentation(shift_share=0.2, flip=flip)
     chance = torch.Generator().manual_seed(0)
     block = torch.from_numpy(np.stack([image] * 1000))
-    found = {a.tobytes() for a in augment(block, recipe, chance).numpy()}
+    found = {a.tobytes() for a in augment(block, augmentation, chance).numpy()}
     expected = {
         np.ascontiguousarray(_shifted(image, dy, dx, mirrored)).tobytes()
         for dy in range(-2, 3)
@@ -85,4 +84,4 @@ def test_every_augmented_image_is_a_shift_and_every_shift_occurs(flip: bool) -> 
 
 def test_embeddings_are_left_alone() -> None:
     block = torch.rand(3, 5)
-    assert augment(block, FAST, torch.Generator()) is block
+    assert augment(block, FAST.augmentation, torch.Generator()) is block

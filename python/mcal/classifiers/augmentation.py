@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from ._torch import torch
-from .recipes import Recipe
+from .recipes import Augmentation
 
 __all__ = ["augment"]
 
 
-def augment(block: torch.Tensor, recipe: Recipe, chance: torch.Generator) -> torch.Tensor:
+def augment(
+    block: torch.Tensor, augmentation: Augmentation, chance: torch.Generator
+) -> torch.Tensor:
     """Images (K, H, W, channels), each shifted and perhaps mirrored by chance; else ``block``.
 
     What a shift uncovers repeats the edge.
@@ -19,12 +21,12 @@ def augment(block: torch.Tensor, recipe: Recipe, chance: torch.Generator) -> tor
     device = block.device
 
     def places(side: int) -> torch.Tensor:  # (K, side): where each row or column comes from
-        reach = round(recipe.shift_share * min(height, width))
+        reach = round(augmentation.shift_share * min(height, width))
         shift = torch.randint(-reach, reach + 1, (n, 1), generator=chance, device=device)
         return (torch.arange(side, device=device) + shift).clamp_(0, side - 1)
 
     rows, columns = places(height), places(width)
-    if recipe.flip:
+    if augmentation.flip:
         mirrored = torch.rand(n, 1, generator=chance, device=device) < 0.5
         columns = torch.where(mirrored, width - 1 - columns, columns)
     each = torch.arange(n, device=device)

@@ -58,7 +58,7 @@ class EagerStep:
 
     def run(self, block: torch.Tensor, targets: torch.Tensor) -> None:
         """The step, at the rate that was set; on a GPU nothing waits for the host."""
-        batch = self._normalisation.apply(augment(block, self._recipe, self.chance))
+        batch = self._normalisation.apply(augment(block, self._recipe.augmentation, self.chance))
         on_gpu = self.device.type == "cuda"
         with torch.autocast(self.device.type, torch.bfloat16, enabled=on_gpu):
             logits = self._network(batch)
