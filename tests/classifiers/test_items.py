@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,9 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from mcal.classifiers import items as items_module  # noqa: E402
-from mcal.classifiers.items import Items  # noqa: E402
+from mcal.classifiers import open_classifier  # noqa: E402
+from mcal.classifiers.items import Items, shared_items  # noqa: E402
+from mcal.settings import ClassifierSettings  # noqa: E402
 
 CPU = torch.device("cpu")
 BLOCKS = [[3, 1], [1, 1, 250], [], [299, 0, 3], [0], [3, 250]]
@@ -87,3 +90,28 @@ def test_normalised_items_have_mean_0_and_deviation_1(
         expected = expected.transpose(0, 3, 1, 2)
     assert found.dtype == torch.float32
     np.testing.assert_allclose(found.numpy(), expected, atol=1e-4)
+
+
+def test_whoever_asks_gets_the_same_items_while_somebody_keeps_them(
+    images: Any, vectors: Any
+) -> None:
+    pool, _ = images
+    first = shared_items(pool, CPU)
+    assert shared_items(pool, torch.device("cpu")) is first
+    assert shared_items(vectors[0], CPU) is not first
+    assert shared_items(pool, torch.device("meta")) is not first
+    gone = weakref.ref(first)
+    del first
+    assert gone() is None
+
+
+def test_candidates_of_a_race_read_the_pool_once(images: Any) -> None:
+    pool, labels = images
+    candidates = [
+        open_classifier(ClassifierSettings(epochs=1, device="cpu", recipe=recipe), pool)
+        for recipe in ("fast", "paper")
+    ]
+    for candidate in candidates:
+        model = candidate.train(pool, np.arange(20), labels[:20], seed=0)
+        model.score(pool, np.arange(300))
+    assert pool.n_read <= 300 + 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from weakref import WeakValueDictionary
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from mcal.types import IndexArray, Pool
 from ._torch import torch
 from .devices import free_bytes
 
-__all__ = ["Items", "Normalisation"]
+__all__ = ["Items", "Normalisation", "shared_items"]
 
 _SAMPLE = 1000
 _RESIDENT_SHARE = 0.25  # of the free memory of the device
@@ -105,3 +106,15 @@ class Items:
     def _read(self, indices: IndexArray) -> torch.Tensor:
         # a copy: what a pool returns may be read-only, a view of a memory map
         return torch.from_numpy(np.array(self._pool.read(indices))).to(self._device)
+
+
+_SHARED: WeakValueDictionary[tuple[int, str], Items] = WeakValueDictionary()
+
+
+def shared_items(pool: Pool, device: torch.device) -> Items:
+    """The items of ``pool`` on ``device``: one copy for all who ask, while anybody keeps it."""
+    key = (id(pool), str(device))  # the items keep the pool, so that no other has its id
+    items = _SHARED.get(key)
+    if items is None:
+        items = _SHARED[key] = Items(pool, device)
+    return items

@@ -12,7 +12,7 @@ from mcal.types import IndexArray, Pool, Progress, Scores, no_progress
 from ._torch import torch
 from .architectures import Network, build_network
 from .checkpoint import Checkpoint, read_checkpoint, write_checkpoint
-from .items import Items, Normalisation
+from .items import Items, Normalisation, shared_items
 from .recipes import Recipe
 from .scoring import fold_batch_norms, score_items
 from .training import train_network
@@ -21,7 +21,10 @@ __all__ = ["TorchClassifier", "TorchModel"]
 
 
 class TorchClassifier:
-    """An architecture and a recipe on a device; keeps the items of the last pool it saw there."""
+    """An architecture and a recipe on a device.
+
+    Keeps the items of the last pool it saw there, one copy with the other candidates of a race.
+    """
 
     def __init__(self, architecture: str, recipe: Recipe, device: torch.device) -> None:
         self.name = f"{architecture}/{recipe.name}"
@@ -110,7 +113,7 @@ class TorchClassifier:
         """The items of ``pool`` on this device, those of an earlier call if it is the same pool."""
         if self._items is None or self._fingerprint != pool.fingerprint:
             self._items = None  # frees the old ones first
-            self._items = Items(pool, self._device)
+            self._items = shared_items(pool, self._device)
             self._fingerprint = pool.fingerprint
         return self._items
 
