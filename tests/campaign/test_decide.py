@@ -332,3 +332,19 @@ class TestAsPrinted:
 def test_the_smallest_batch_follows_the_settings(share: float) -> None:
     settings = Settings(plan=PlanSettings(delta_min_share=share))
     assert verdict_after({"a": [STOP]}, n_train=10, settings=settings).n_buy == share * N_POOL
+
+
+def test_an_unfit_candidate_is_dropped_in_any_round_but_never_the_leader() -> None:
+    plans = {"a": [plan()], "b": [plan(total_cost_usd=160.0)], "c": [plan(total_cost_usd=151.0)]}
+    unfit = {"a": "it fell", "b": "it fell too"}
+    decision = verdict_after(plans, unfit=unfit)
+    assert decision.classifier == "a"
+    assert decision.dropped == {"b": "it fell too"}
+
+
+def test_the_training_of_an_unfit_candidate_does_not_end_the_exploring() -> None:
+    plans = {"a": [HOPELESS] * 2, "b": [replace(HOPELESS, total_cost_usd=401.0)] * 2}
+    dear = {"a": 1.0, "b": 100.0}
+    assert verdict_after(plans, next_training_usd=dear).verdict is not Verdict.BUY
+    fit = verdict_after(plans, next_training_usd=dear, unfit={"b": "it fell"})
+    assert fit.verdict is Verdict.BUY

@@ -23,6 +23,7 @@ __all__ = [
     "decide",
     "first_batch_size",
     "first_purchase",
+    "leader_of",
     "most_growth",
     "smallest_batch",
     "within_share",
@@ -144,6 +145,7 @@ def decide(
     settings: Settings,
     outlooks: Mapping[str, Outlook | None] | None = None,
     n_known: int = 0,
+    unfit: Mapping[str, str] | None = None,
 ) -> Decision:
     """Decide what follows a round.
 
@@ -167,24 +169,27 @@ def decide(
         plans decide alone.
     n_known : int
         Labels in B that were known before the campaign.
+    unfit : mapping of candidate name to str, optional
+        Candidates that are dropped whatever their plans, each with the reason; the leader never.
 
     Returns
     -------
     Decision
-        The leader is the candidate with the cheapest latest plan; ties go to the first named.
+        The leader is that of ``leader_of``.
         Another is dropped when its total is dearer than the leader's beyond doubt: the 5 %
         quantile above the leader's 95 %; or, once the leader's plan is stable, dearer by more than
         ``stable_share``, or at all when every plan is stable.
     """
     as_printed = settings.preset == "paper"
     known = {} if as_printed else {k: o for k, o in (outlooks or {}).items() if o is not None}
-    leader = min(plans, key=lambda name: plans[name][-1].total_cost_usd)
+    leader = leader_of(plans)
     settled = {
         name: _settled(history, known.get(name), settings) for name, history in plans.items()
     }
     enough = as_printed or len(plans[leader]) >= MIN_ROUNDS
     stable = enough and settled[leader]
     dropped = _dropped(plans, leader, known, settled if stable else {}, settings.plan.stable_share)
+    dropped |= {name: why for name, why in (unfit or {}).items() if name != leader}
     standing = _Standing(
         history=plans[leader],
         outlook=known.get(leader) if enough else None,
@@ -206,6 +211,11 @@ def decide(
     n_buy, why = _purchase(standing)
     reason = f"buy {n_buy:,} labels: {why}"
     return Decision(Verdict.BUY, leader, n_buy, stable, dropped, reason)
+
+
+def leader_of(plans: Mapping[str, Sequence[Plan]]) -> str:
+    """The candidate with the cheapest latest plan; ties go to the first named."""
+    return min(plans, key=lambda name: plans[name][-1].total_cost_usd)
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,10 @@ from .decide import Verdict
 from .outlook import Outlook
 from .scoring import ItemScores
 
-__all__ = ["Facts"]
+__all__ = ["COLLAPSE", "Facts"]
+
+COLLAPSE = "collapse"
+"""The action that puts a candidate's former model in the place of one that went wrong."""
 
 
 @dataclass(frozen=True)
@@ -194,6 +197,21 @@ class Facts:
             MeasuredRound.from_json(e.payload)
             for e in self.store.estimates("cells", classifier=name)
         ]
+
+    def last_cells(self, name: str, round_: int) -> tuple[int, MeasuredRound] | None:
+        """The latest round before ``round_`` that kept a candidate's test items, and those."""
+        kept = [e for e in self.store.estimates("cells", classifier=name) if e.round < round_]
+        return (kept[-1].round, MeasuredRound.from_json(kept[-1].payload)) if kept else None
+
+    def collapsed(self, round_: int) -> dict[str, ActionRecord]:
+        """Candidates whose training of a round went wrong, so that a former model stands in."""
+        actions = (a for a in self.store.actions() if (a.name, a.round) == (COLLAPSE, round_))
+        return {action.details["classifier"]: action for action in actions}
+
+    def model_round(self, round_: int, name: str) -> int:
+        """The round in which the model was trained that a candidate has after ``round_``."""
+        action = self.collapsed(round_).get(name)
+        return round_ if action is None else int(action.details["model_round"])
 
     def outlook(self, round_: int, name: str) -> Outlook | None:
         records = self.store.estimates("outlook", round=round_, classifier=name)

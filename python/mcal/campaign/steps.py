@@ -2,56 +2,38 @@
 
 from __future__ import annotations
 
-import math
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from collections.abc import Callable
+from dataclasses import asdict, replace
 
 import numpy as np
 
 from ..errors import AnnotatorError
-from ..settings import Settings
-from ..store import KNOWN, Store
+from ..store import KNOWN
 from ..types import (
     Annotator,
     BatchStatus,
-    Classifier,
     Guesses,
     IndexArray,
-    Pool,
     Purpose,
 )
-from .budgeted import Budgeted
-from .decide import Decision, Verdict, decide, first_purchase, smallest_batch
+from .collapse import find_hopeless
+from .decide import Decision, Verdict, decide, first_purchase, leader_of, smallest_batch
 from .estimate import estimate_plan, n_test_items
-from .facts import Facts
+from .models import Models
 from .moves import round_of
 from .opening import beginning, least_items
 from .purse import least_audit
 from .scoring import choose_batch, choose_engine, would_be_bought
-from .training import OutOfMoney, Trained, Trainer
+from .training import OutOfMoney
 
 __all__ = ["Steps"]
 
 
-class Steps(Budgeted):
+class Steps(Models):
     """What ``Move`` names, done. Every method returns False when people are waited for."""
 
-    def __init__(
-        self,
-        store: Store,
-        facts: Facts,
-        trainer: Trainer,
-        *,
-        pool: Pool,
-        annotator: Annotator | None,
-        classifiers: Mapping[str, Classifier],
-        settings: Settings,
-    ) -> None:
-        super().__init__(store, facts, pool=pool, annotator=annotator, settings=settings)
-        self.trainer, self.classifiers = trainer, classifiers
-        self.problems: tuple[str, ...] = ()
-        self._trained: dict[str, Trained] = {}
+    problems: tuple[str, ...] = ()
 
     def ask_first(self) -> bool:
         """Draw T, a simple random sample, and B0 from all items whose labels are not known.
@@ -154,14 +136,14 @@ class Steps(Budgeted):
             n_audit = least_audit(settings)
             limit_usd = self.spare_usd(len(self.facts.untrained(round_)), n_audit)
             try:
-                trained = self._train_and_score(name, round_, limit_usd)
+                found = self.train_and_measure(name, round_, limit_usd)
             except OutOfMoney:
                 return self._done(self.out_of_money(name, round_, limit_usd), round_)
         else:
-            trained = self._train_and_score(name, round_)
-        profile, cells = self.facts.measure(trained.scores, matched=settings.preset != "paper")
+            found = self.train_and_measure(name, round_)
+        profile, cells = found.profile, found.cells
         with store.transaction():
-            self.trainer.finish(trained)
+            self.record_trained(found)
             n_train, cost_usd = self.facts.training_history(name)
             estimates = estimate_plan(
                 [*self.facts.profiles(name), profile],
@@ -204,7 +186,7 @@ class Steps(Budgeted):
                     }
                 },
             )
-        self._trained[name] = trained
+        self.keep(found)
         device = self.classifiers[name].device
         engine, reason = choose_engine(device)
         if engine == "cpu" and device != "cpu":
@@ -226,8 +208,9 @@ class Steps(Budgeted):
         n_train = store.labels(Purpose.TRAIN).indices.size
         n_left = self.facts.readable(self.facts.unasked()).size
         n_new = smallest_batch(self.pool.n_pool, self.settings)
+        plans = {name: self.facts.plans(name) for name in live}
         decision = decide(
-            {name: self.facts.plans(name) for name in live},
+            plans,
             outlooks={name: self.facts.outlook(round_, name) for name in live},
             n_pool=self.pool.n_pool,
             n_train=n_train,
@@ -241,8 +224,17 @@ class Steps(Budgeted):
                 if n_left
             },
             settings=self.expected(),
+            unfit=self._unfit(round_, leader_of(plans)),
         )
         return self._done(decision, round_)
+
+    def _unfit(self, round_: int, leader: str) -> dict[str, str]:
+        """Candidates that need no forecast to be dropped, each with the reason."""
+        if self.settings.preset == "paper":
+            return {}
+        cells = {name: self.facts.cells(name) for name in self.facts.trained(round_)}
+        fallen = {name: action.reason for name, action in self.facts.collapsed(round_).items()}
+        return fallen | find_hopeless(cells, leader, len(self.pool.classes))
 
     def certify(self) -> bool:
         return super().certify() if self.settings.budget_usd is None else self.promise()
@@ -252,9 +244,11 @@ class Steps(Budgeted):
         while True:
             decision, before = self.decide_in_budget(round_), self.purse()
             if decision.verdict is not Verdict.PEOPLE:
-                self._scored(decision.classifier, round_)
+                self.scored(decision.classifier, round_)
             if self.purse() == before:
-                return decision
+                unfit = self._unfit(round_, decision.classifier)
+                unfit.pop(decision.classifier, None)
+                return replace(decision, dropped={**decision.dropped, **unfit})
 
     def _done(self, decision: Decision, round_: int) -> bool:
         """Do what was decided, and record it."""
@@ -277,12 +271,12 @@ class Steps(Budgeted):
         if self.settings.budget_usd is not None:
             held = self.facts.last_trained(round_, decision.classifier)
             assert held is not None  # a decision to machine-label names a model
-            return self.end_in_budget(decision, round_, self._scored(decision.classifier, held[0]))
+            return self.end_in_budget(decision, round_, self.scored(decision.classifier, held[0]))
         label = self.audit if self.settings.is_audited else self.machine_label
-        return label(decision, round_, self._scored(decision.classifier, round_))
+        return label(decision, round_, self.scored(decision.classifier, round_))
 
     def _buy(self, decision: Decision, round_: int) -> Callable[[], None]:
-        trained, selection = self._scored(decision.classifier, round_), self.settings.selection
+        trained, selection = self.scored(decision.classifier, round_), self.settings.selection
         centers, seed = self.facts.labels_for_training()[0], self.seed(round_, "choose")
 
         def choose() -> IndexArray:
@@ -330,49 +324,10 @@ class Steps(Budgeted):
 
     def guesses_at_end(self, indices: IndexArray, round_: int) -> Guesses | None:
         name = self.facts.decisions(round_)[0].details["classifier"]
-        trained = self._trained.get(name)
+        trained = self.at_hand.get(name)
         if trained is None:
             return super().guesses_at_end(indices, round_)
         return self.guesses(indices, trained.scores, name, trained.round)
-
-    # -- what the steps are made of ------------------------------------------------------------
-
-    def _train_and_score(self, name: str, round_: int, limit_usd: float = math.inf) -> Trained:
-        indices, labels = self.facts.labels_for_training(round_)
-        if not indices.size:
-            raise AnnotatorError(
-                f"training: expected labels, found that no class fits any of the "
-                f"{self.store.no_label_counts()[Purpose.TRAIN]:,} items bought so far: are the "
-                "classes right, and does the annotator answer with them? What was bought is kept"
-            )
-        test = self.store.labels(Purpose.TEST).indices
-        to_score = np.union1d(test, self.facts.readable(self.facts.unasked()))
-        trained = self.trainer.train(
-            self.classifiers[name],
-            round_,
-            self.seed(round_, f"train:{name}"),
-            indices,
-            labels,
-            to_score,
-            on_train=self.progress("train", f"{name} on {indices.size:,} labels"),
-            on_score=self.progress("score", name),
-            limit_usd=limit_usd,
-        )
-        self.trainer.forget_before(name, round_)
-        return trained
-
-    def _scored(self, name: str, round_: int) -> Trained:
-        """The model of a round, scored again when a killed process took the scores with it."""
-        trained = self._trained.get(name)
-        if trained is None or trained.round != round_:
-            limit_usd = math.inf if self.settings.budget_usd is None else self.spare_usd(0, 0)
-            try:
-                trained = self._train_and_score(name, round_, limit_usd)
-            except OutOfMoney as error:
-                raise self.stuck(f"to score with {name} again") from error
-            self.trainer.finish(trained)
-            self._trained[name] = trained
-        return trained
 
 
 def _draw(indices: IndexArray, count: int, seed: int) -> IndexArray:

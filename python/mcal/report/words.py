@@ -27,6 +27,7 @@ DECISIONS = {
     "machine_label": "Machine labelled",
     "people": "People label the rest",
     "drop": "Dropped a classifier",
+    "collapse": "Kept the model before",
     "budget": "Budget raised",
     "stuck": "Stuck",
 }

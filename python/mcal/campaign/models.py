@@ -1,0 +1,133 @@
+"""A round's models: trained, scored, held against the one before, and scored again after a kill."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ..bootstrap import MeasuredRound
+from ..errors import AnnotatorError
+from ..profiles import Profile
+from ..settings import Settings
+from ..store import Store
+from ..types import Annotator, Classifier, Pool, Purpose
+from .budgeted import Budgeted
+from .collapse import find_collapse
+from .facts import COLLAPSE, Facts
+from .training import OutOfMoney, Trained, Trainer
+
+__all__ = ["Measured", "Models"]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The model that a candidate has after a round, and its test set.
+
+    ``runs`` are to be finished with it; where its training went wrong ``why`` says so, and
+    ``model`` is the former one, scored on what is left now.
+    """
+
+    model: Trained  # its round is the one just trained for
+    profile: Profile
+    cells: MeasuredRound
+    runs: tuple[Trained, ...]
+    why: str | None = None
+
+
+class Models(Budgeted):
+    """The parts of a campaign that train, and the models that this process has at hand."""
+
+    def __init__(
+        self,
+        store: Store,
+        facts: Facts,
+        trainer: Trainer,
+        *,
+        pool: Pool,
+        annotator: Annotator | None,
+        classifiers: Mapping[str, Classifier],
+        settings: Settings,
+    ) -> None:
+        super().__init__(store, facts, pool=pool, annotator=annotator, settings=settings)
+        self.trainer, self.classifiers = trainer, classifiers
+        self.at_hand: dict[str, Trained] = {}
+
+    def train_and_measure(self, name: str, round_: int, limit_usd: float = math.inf) -> Measured:
+        """Train a candidate and measure it on T; its former model stands in for a collapsed one.
+
+        That one, trained on fewer labels, was right more often about the same items. It is loaded,
+        and scored on what is left now: the round is then one whose labels have taught nothing, and
+        the next trains anew. A killed process comes to the same end. Raises ``OutOfMoney``.
+        """
+        matched = self.settings.preset != "paper"
+        trained = self._train_and_score(name, round_, limit_usd)
+        profile, cells = self.facts.measure(trained.scores, matched=matched)
+        before = self.facts.last_cells(name, round_) if matched else None
+        why = find_collapse(cells, before[1]) if before is not None else None
+        if before is None or why is None:
+            return Measured(trained, profile, cells, (trained,))
+        spare_usd = math.inf if math.isinf(limit_usd) else limit_usd - trained.meter.cost_usd()
+        former = self._train_and_score(name, self.facts.model_round(before[0], name), spare_usd)
+        profile, cells = self.facts.measure(former.scores, matched=matched)
+        why = f"{name}: {why}; that model, of round {former.round}, stands in"
+        return Measured(replace(former, round=round_), profile, cells, (trained, former), why)
+
+    def record_trained(self, found: Measured) -> None:
+        """Close the runs, and say which model stands; in the transaction that records the round."""
+        for run in found.runs:
+            self.trainer.finish(run)
+        if found.why is not None:
+            self.store.add_action(
+                round=found.model.round,
+                name=COLLAPSE,
+                reason=found.why,
+                details={"classifier": found.model.classifier, "model_round": found.runs[-1].round},
+            )
+
+    def keep(self, found: Measured) -> None:
+        """Once its round is recorded: have the model at hand, and delete what it succeeds."""
+        name = found.model.classifier
+        self.at_hand[name] = found.model
+        self.trainer.forget_before(name, found.runs[-1].round)
+        if found.why is not None:
+            self.say("train", found.why)
+
+    def scored(self, name: str, round_: int) -> Trained:
+        """The model of a round, scored again when a killed process took the scores with it."""
+        trained = self.at_hand.get(name)
+        if trained is None or trained.round != round_:
+            limit_usd = math.inf if self.settings.budget_usd is None else self.spare_usd(0, 0)
+            try:
+                trained = self._train_and_score(
+                    name, self.facts.model_round(round_, name), limit_usd
+                )
+            except OutOfMoney as error:
+                raise self.stuck(f"to score with {name} again") from error
+            self.trainer.finish(trained)
+            trained = self.at_hand[name] = replace(trained, round=round_)
+        return trained
+
+    def _train_and_score(self, name: str, round_: int, limit_usd: float) -> Trained:
+        indices, labels = self.facts.labels_for_training(round_)
+        if not indices.size:
+            raise AnnotatorError(
+                f"training: expected labels, found that no class fits any of the "
+                f"{self.store.no_label_counts()[Purpose.TRAIN]:,} items bought so far: are the "
+                "classes right, and does the annotator answer with them? What was bought is kept"
+            )
+        test = self.store.labels(Purpose.TEST).indices
+        to_score = np.union1d(test, self.facts.readable(self.facts.unasked()))
+        return self.trainer.train(
+            self.classifiers[name],
+            round_,
+            self.seed(round_, f"train:{name}"),
+            indices,
+            labels,
+            to_score,
+            on_train=self.progress("train", f"{name} on {indices.size:,} labels"),
+            on_score=self.progress("score", name),
+            limit_usd=limit_usd,
+        )
