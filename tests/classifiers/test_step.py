@@ -41,23 +41,23 @@ def normalisation(device: str) -> Normalisation:
 def trained(network: Any, step: Any, device: str, n: int = 12) -> Any:
     network.train()
     for k, (block, targets) in enumerate(batches(n, 8, device)):
-        step(block, targets, 0.01 * (k + 1))
+        step(block, targets, k / n)
     return network.state_dict()
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
-def test_a_step_moves_every_weight_at_the_rate_of_its_call(optimizer: Any) -> None:
+def test_a_step_moves_every_weight_at_the_rate_of_its_share(optimizer: Any) -> None:
     torch.manual_seed(0)
     network = build_network("small-cnn", SHAPE, 4)
-    recipe = replace(recipe_for("fast", "small-cnn"), optimizer=optimizer)
+    recipe = replace(recipe_for("fast", "small-cnn", SHAPE), optimizer=optimizer)
     step = step_for(network, recipe, normalisation("cpu"), 0)
     network.train()
     ((block, targets),) = batches(1, 8, "cpu")
     before = copy.deepcopy(network.state_dict())
-    step(block, targets, 0.0)
+    step(block, targets, 1.0)  # where the rate is 0
     for name, parameter in network.named_parameters():
         torch.testing.assert_close(parameter, before[name], rtol=0, atol=0)
-    step(block, targets, 0.1)
+    step(block, targets, 0.5)
     for name, parameter in network.named_parameters():
         assert not torch.equal(parameter, before[name]), name
 
@@ -67,7 +67,7 @@ def test_a_step_moves_every_weight_at_the_rate_of_its_call(optimizer: Any) -> No
 def test_a_recording_does_what_its_steps_do(optimizer: Any) -> None:
     torch.manual_seed(0)
     recipe = replace(
-        recipe_for("fast", "small-cnn"),
+        recipe_for("fast", "small-cnn", SHAPE),
         optimizer=optimizer,
         augmentation=Augmentation(shift_share=0.2),
     )
@@ -92,7 +92,7 @@ def test_a_recording_does_what_its_steps_do(optimizer: Any) -> None:
 def test_every_kind_of_network_can_be_recorded(architecture: str) -> None:
     torch.manual_seed(0)
     network = build_network(architecture, SHAPE, 4).cuda().to(memory_format=torch.channels_last)
-    step = step_for(network, recipe_for("fast", architecture), normalisation("cuda"), 0)
+    step = step_for(network, recipe_for("fast", architecture, SHAPE), normalisation("cuda"), 0)
     weights = trained(network, step, "cuda", n=6)
     assert all(torch.isfinite(w).all() for w in weights.values())
 
@@ -111,7 +111,9 @@ def test_others_may_use_the_gpu_during_a_recording() -> None:
     busy.start()
     try:
         for _ in range(10):
-            step = step_for(network, recipe_for("fast", "small-cnn"), normalisation("cuda"), 0)
+            step = step_for(
+                network, recipe_for("fast", "small-cnn", SHAPE), normalisation("cuda"), 0
+            )
             weights = trained(network, step, "cuda", n=6)
             assert all(torch.isfinite(w).all() for w in weights.values())
     finally:

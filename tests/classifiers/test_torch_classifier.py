@@ -160,7 +160,7 @@ def test_rounds_do_not_read_the_pool_again(images: Any) -> None:
     for seed in range(3):
         model = classifier.train(pool, np.arange(20), labels[:20], seed=seed)
         model.score(pool, np.arange(300))
-    assert pool.n_read <= 300 + 1
+    assert pool.n_read <= 300 + 2  # twice one, for the shape
 
 
 def test_another_pool_is_another_pool(images: Any) -> None:
@@ -197,3 +197,44 @@ def test_the_paper_s_recipe_trains_too(images: Any) -> None:
     classifier = open_classifier(settings, pool)
     model = classifier.train(pool, np.arange(200), labels[:200], seed=0)
     assert np.mean(model.score(pool, np.arange(300)).logits.argmax(1) == labels) > 0.9
+
+
+def test_semi_learns_from_items_without_labels_read_or_resident(
+    images: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool, labels = images
+    chosen = np.arange(0, 60, 2)
+    pool.broken = lambda: {7: "gone"}
+    asked: set[int] = set()
+    read = pool.read
+
+    def remember(indices: Any) -> Any:
+        asked.update(indices.tolist())
+        return read(indices)
+
+    pool.read = remember
+    classifier = open_quick(pool, recipe="semi")
+    assert classifier.name == "small-cnn/semi"
+    monkeypatch.setattr("mcal.classifiers.items.Items.normalisation", _fixed_normalisation)
+    resident = classifier.train(pool, chosen, labels[chosen], seed=3)
+    assert asked == set(range(300)) - {7}  # a test set's items too, whose labels are not there
+    scores = resident.score(pool, np.arange(300)).logits
+    assert np.mean(scores.argmax(1) == labels) > 0.9
+
+    monkeypatch.setattr("mcal.classifiers.items._RESIDENT_SHARE", 0.0)
+    other = open_quick(pool, recipe="semi")
+    before = pool.n_read
+    again = other.train(pool, chosen, labels[chosen], seed=3)
+    assert pool.n_read > before + 1000  # read anew in every step
+    np.testing.assert_array_equal(again.score(pool, np.arange(300)).logits, scores)
+
+
+def _fixed_normalisation(items: Any) -> Any:
+    from mcal.classifiers.items import Normalisation
+
+    return Normalisation(torch.full((1,), 95.0), torch.full((1,), 60.0))
+
+
+def test_semi_is_for_images(vectors: Any) -> None:
+    with pytest.raises(ValueError, match="recipe: expected one for embeddings, found 'semi'"):
+        open_classifier(ClassifierSettings(recipe="semi", device="cpu"), vectors[0])

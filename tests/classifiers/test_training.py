@@ -13,13 +13,14 @@ from mcal.classifiers.augmentation import augment  # noqa: E402
 from mcal.classifiers.recipes import Augmentation, recipe_for  # noqa: E402
 from mcal.classifiers.training import training_batches  # noqa: E402
 
-PAPER = recipe_for("paper", "cnn18")
-FAST = recipe_for("fast", "small-cnn")
+GREY = (28, 28, 1)
+PAPER = recipe_for("paper", "cnn18", GREY)
+FAST = recipe_for("fast", "small-cnn", GREY)
 
 
 def test_the_paper_s_recipe_is_the_paper_s() -> None:
     assert (PAPER.epochs, PAPER.batch_size) == (200, 256)
-    assert PAPER.step_count(50_000) == 200 * 195
+    assert PAPER.step_count(50_000, 60_000) == 200 * 195
     rates = {epoch: PAPER.rate(epoch / 200) for epoch in (0, 79, 80, 120, 160, 180, 199)}
     expected = {0: 1, 79: 1, 80: 0.1, 120: 1e-2, 160: 1e-3, 180: 1e-4, 199: 1e-4}
     assert rates == pytest.approx({e: PAPER.peak_rate * x for e, x in expected.items()})
@@ -35,11 +36,11 @@ def test_one_cycle_rises_and_falls() -> None:
 
 
 def test_few_labels_get_more_epochs_unless_epochs_were_asked_for() -> None:
-    assert FAST.step_count(1) == FAST.step_count(FAST.batch_size) == FAST.min_steps
+    assert FAST.step_count(1, 9) == FAST.step_count(FAST.batch_size, 10**6) == FAST.min_steps
     many = 1000 * FAST.batch_size
-    assert FAST.step_count(many) == 1000 * FAST.epochs
-    asked = recipe_for("fast", "small-cnn", epochs=3, batch_size=10)
-    assert [asked.step_count(n) for n in (1, 10, 29, 100)] == [3, 3, 6, 30]
+    assert FAST.step_count(many, many) == 1000 * FAST.epochs
+    asked = recipe_for("fast", "small-cnn", GREY, epochs=3, batch_size=10)
+    assert [asked.step_count(n, 1000) for n in (1, 10, 29, 100)] == [3, 3, 6, 30]
 
 
 @pytest.mark.parametrize(("n", "size"), [(1, 8), (2, 8), (7, 3), (8, 8), (9, 1), (100, 32)])

@@ -9,7 +9,7 @@ from weakref import WeakValueDictionary
 
 import numpy as np
 
-from mcal.types import IndexArray, Pool
+from mcal.types import IndexArray, Pool, Progress
 
 from ._torch import torch
 from .devices import free_bytes
@@ -17,6 +17,7 @@ from .devices import free_bytes
 __all__ = ["Items", "Normalisation", "shared_items"]
 
 _SAMPLE = 1000
+_KEPT_AT_ONCE = 64
 _RESIDENT_SHARE = 0.25  # of the free memory of the device
 
 
@@ -73,9 +74,21 @@ class Items:
             if ahead is not None:
                 yield ahead.result()
 
+    def keep(self, indices: IndexArray, progress: Progress) -> None:
+        """Read what is still to be read of these items, if they are to stay on the device.
+
+        ``progress`` hears of every few items, with the share 0.
+        """
+        if self._kept is None:
+            return
+        missing = np.unique(indices[~self._has[indices]])
+        for start in range(0, missing.size, _KEPT_AT_ONCE):
+            self._take(missing[start : start + _KEPT_AT_ONCE])
+            progress(0.0, f"{start:,} of {missing.size:,} items read")
+
     def resident(self, indices: IndexArray) -> torch.Tensor | None:
-        """All of these items as one tensor, or None while any has still to be read."""
-        return self._take(indices) if self._holds(indices) else None
+        """The pool's items by index, of which these at least are there; None while one is not."""
+        return self._kept if self._holds(indices) else None
 
     def normalisation(self) -> Normalisation:
         """Mean and standard deviation of up to 1,000 items spread evenly over the pool."""

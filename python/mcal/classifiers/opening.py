@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from mcal.settings import ClassifierSettings
 from mcal.types import Classifier, Pool
 
@@ -18,7 +20,7 @@ def open_classifier(settings: ClassifierSettings, pool: Pool) -> Classifier:
         and the small network on a CPU. ``device="auto"`` takes a CUDA GPU when there is one.
         ``epochs`` and ``batch_size`` replace the recipe's own.
     pool : Pool
-        Only its kind and classes are looked at; no item is read.
+        Its kind and classes are looked at, and one item is read for its shape.
 
     Returns
     -------
@@ -28,7 +30,8 @@ def open_classifier(settings: ClassifierSettings, pool: Pool) -> Classifier:
     Raises
     ------
     ValueError
-        Unknown architecture or device, or an architecture that does not fit the pool's kind.
+        Unknown architecture or device, or an architecture or recipe that does not fit the pool's
+        kind.
     MissingExtraError
         torch, or for its architectures torchvision, is not installed.
     """
@@ -48,6 +51,7 @@ def open_classifier(settings: ClassifierSettings, pool: Pool) -> Classifier:
     recipe = recipe_for(
         settings.recipe,
         architecture,
+        tuple(pool.read(np.zeros(1, np.int64)).shape[1:]),
         epochs=settings.epochs,
         batch_size=settings.batch_size,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from mcal.types import IndexArray, Progress, Scores
 
 from ._torch import nn, torch
 from .architectures import Network
+from .augmentation import View, move
 from .devices import free_bytes
 from .items import Items, Normalisation
 
@@ -40,6 +42,7 @@ def score_items(
     items: Items,
     normalisation: Normalisation,
     indices: IndexArray,
+    views: Sequence[View],
     *,
     embeddings: bool,
     on_device: bool,
@@ -47,7 +50,8 @@ def score_items(
 ) -> Scores:
     """Logits, and on request embeddings, of the items at ``indices``, in their order.
 
-    ``on_device`` leaves them where the network is, as far as half of the free memory there goes.
+    Each item is seen in all ``views``. ``on_device`` leaves the scores where the network is, as far
+    as half of the free memory there goes.
     """
     n = indices.size
     device = network.head.weight.device
@@ -61,8 +65,7 @@ def score_items(
         for start, block in zip(
             starts, items.blocks(indices[s : s + size] for s in starts), strict=True
         ):
-            with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-                features = network.embed(normalisation.apply(block))
+            features = _embed(network, normalisation, block, views)
             rows = slice(start, start + len(block))
             logits[rows] = network.classify(features)
             if embeddings:
@@ -76,6 +79,25 @@ def score_items(
     if not stay:
         return Scores(logits.numpy(), embedded.numpy() if embeddings else None)
     return Scores(logits, embedded if embeddings else None)
+
+
+def _embed(
+    network: Network, normalisation: Normalisation, block: torch.Tensor, views: Sequence[View]
+) -> torch.Tensor:
+    """The mean of the views' embeddings, of which the head makes the mean of their logits."""
+    device = block.device
+    total: torch.Tensor | None = None
+    for down, right, mirrored in views:
+        seen = block
+        if down or right or mirrored:
+            place = torch.tensor([[down, right]], device=device)
+            side = torch.tensor([[mirrored]], device=device)
+            seen = move(block, place[:, :1], place[:, 1:], side)
+        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+            features = network.embed(normalisation.apply(seen))
+        total = features if total is None else total.add_(features)
+    assert total is not None  # an item itself is its first view
+    return total.div_(len(views)) if len(views) > 1 else total
 
 
 def _pixels(item_shape: tuple[int, ...]) -> int:

@@ -9,6 +9,9 @@ from typing import Protocol
 from ._torch import nn, torch
 from .architectures import Network
 from .augmentation import augment
+from .averaging import Average
+from .consistency import PseudoLabels
+from .distortion import distort
 from .items import Normalisation
 from .recipes import Recipe
 
@@ -20,11 +23,16 @@ _EAGER_STEPS = 3  # before recording: what libraries set up at their first calls
 class Step(Protocol):
     """Brings a network nearer to its labels, in place, once per call.
 
-    Takes items as read (K, ...), their classes (K,) int64 on the network's device, and the learning
-    rate. K, the shape of an item and their types are the same at every call.
+    Takes items as read (K, ...), the classes (L,) int64 of the first L of them, both on the
+    network's device, and the share of all steps that is done. K, L, the shape of an item and their
+    types are the same at every call.
     """
 
-    def __call__(self, block: torch.Tensor, targets: torch.Tensor, rate: float) -> None: ...
+    def __call__(self, block: torch.Tensor, targets: torch.Tensor, share: float) -> None: ...
+
+    def finish(self) -> None:
+        """Leave in the network what it is to be scored with, after the last step."""
+        ...
 
 
 def step_for(network: Network, recipe: Recipe, normalisation: Normalisation, seed: int) -> Step:
@@ -43,12 +51,25 @@ class EagerStep:
         self.chance = torch.Generator(self.device).manual_seed(seed)
         self._network, self._recipe, self._normalisation = network, recipe, normalisation
         self._optimizer = _optimizer(network, recipe, self.device)
+        self._average = Average(network, recipe.average_share) if recipe.average_share else None
+        self._pseudo: PseudoLabels | None = None
+        if recipe.consistency is not None:
+            n_classes = network.head.out_features
+            self._pseudo = PseudoLabels(recipe.consistency, n_classes, self.device)
 
-    def __call__(self, block: torch.Tensor, targets: torch.Tensor, rate: float) -> None:
-        self.set_rate(rate)
+    def __call__(self, block: torch.Tensor, targets: torch.Tensor, share: float) -> None:
+        self.set_share(share)
         self.run(block, targets)
 
-    def set_rate(self, rate: float) -> None:
+    def set_share(self, share: float) -> None:
+        """Tell the next step how far the training is: all that changes from step to step."""
+        self._set_rate(self._recipe.rate(share))
+        if self._average is not None:
+            self._average.advance()
+        if self._pseudo is not None:
+            self._pseudo.set_share(share)
+
+    def _set_rate(self, rate: float) -> None:
         groups = self._optimizer.param_groups
         if isinstance(groups[0]["lr"], torch.Tensor):
             groups[0]["lr"].fill_(rate)  # one tensor for all groups
@@ -57,16 +78,34 @@ class EagerStep:
             group["lr"] = rate
 
     def run(self, block: torch.Tensor, targets: torch.Tensor) -> None:
-        """The step, at the rate that was set; on a GPU nothing waits for the host."""
+        """The step that ``set_share`` has set; on a GPU nothing waits for the host."""
+        loss = self._loss(block, targets)
+        self._optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        self._optimizer.step()
+        if self._average is not None:
+            self._average.update()
+
+    def finish(self) -> None:
+        if self._average is not None:
+            self._average.hand_over()
+
+    def _loss(self, block: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        n = targets.shape[0]
         batch = self._normalisation.apply(augment(block, self._recipe.augmentation, self.chance))
+        consistency = self._recipe.consistency
+        if consistency is not None:
+            distorted = distort(block[n:], consistency.distortion, self.chance)
+            # One batch, for batch norms are to see labelled and other items alike.
+            batch = torch.cat([batch, self._normalisation.apply(distorted)])
         on_gpu = self.device.type == "cuda"
         with torch.autocast(self.device.type, torch.bfloat16, enabled=on_gpu):
             logits = self._network(batch)
         smoothing = self._recipe.label_smoothing
-        loss = nn.functional.cross_entropy(logits, targets, label_smoothing=smoothing)
-        self._optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        self._optimizer.step()
+        loss = nn.functional.cross_entropy(logits[:n], targets, label_smoothing=smoothing)
+        if self._pseudo is not None:
+            loss = loss + self._pseudo.loss(*logits[n:].chunk(2))
+        return loss
 
 
 @dataclass(frozen=True)
@@ -94,8 +133,8 @@ class _RecordedStep:
         self._stream = _recording_stream(step.device)
         self._recording: _Recording | None = None
 
-    def __call__(self, block: torch.Tensor, targets: torch.Tensor, rate: float) -> None:
-        self._step.set_rate(rate)
+    def __call__(self, block: torch.Tensor, targets: torch.Tensor, share: float) -> None:
+        self._step.set_share(share)
         if self._n_eager < _EAGER_STEPS:
             self._n_eager += 1
             self._run_aside(block, targets)
@@ -103,6 +142,9 @@ class _RecordedStep:
         if self._recording is None:
             self._recording = self._record(block.clone(), targets.clone())
         self._recording.replay(block, targets)
+
+    def finish(self) -> None:
+        self._step.finish()
 
     def _run_aside(self, block: torch.Tensor, targets: torch.Tensor) -> None:
         """On the stream of the recording, so that what is set up there serves it."""

@@ -11,6 +11,7 @@ from mcal.types import IndexArray, Pool, Progress, Scores, no_progress
 
 from ._torch import torch
 from .architectures import Network, build_network
+from .augmentation import views_of
 from .checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from .items import Items, Normalisation, shared_items
 from .recipes import Recipe
@@ -81,6 +82,7 @@ class TorchClassifier:
                 items.normalisation(),
                 indices,
                 labels,
+                _readable(pool) if self.recipe.consistency else indices[:0],
                 seed=seed,
                 progress=progress,
             )
@@ -144,6 +146,8 @@ class TorchModel:
         self._normalisation = normalisation
         self._item_shape = item_shape
         self._classes = classes
+        recipe = classifier.recipe
+        self._views = views_of(recipe.augmentation, item_shape, recipe.views)
 
     def score(
         self,
@@ -166,6 +170,7 @@ class TorchModel:
             self._classifier.items_of(pool),
             self._normalisation,
             indices,
+            self._views,
             embeddings=embeddings,
             on_device=on_device,
             progress=progress,
@@ -184,6 +189,12 @@ class TorchModel:
                 weights=self._network.state_dict(),
             ),
         )
+
+
+def _readable(pool: Pool) -> IndexArray:
+    """Every item that can be read: the test set's too, whose labels nobody tells a recipe."""
+    broken = np.fromiter(pool.broken(), np.int64)
+    return np.setdiff1d(np.arange(pool.n_pool, dtype=np.int64), broken, assume_unique=True)
 
 
 def _check_indices(indices: IndexArray, pool: Pool) -> None:

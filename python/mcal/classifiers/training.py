@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Iterator
-from itertools import tee
+from itertools import islice, repeat, tee
 
 import numpy as np
 
-from mcal.types import IndexArray, Progress
+from mcal.types import IndexArray, Progress, derive_seed
 
 from ._torch import torch
 from .architectures import Network
@@ -20,6 +20,7 @@ from .step import step_for
 __all__ = ["train_network", "training_batches"]
 
 _REPORT_EVERY_S = 0.2
+_SCHEDULED_AT_ONCE = 256
 _STEPS_AHEAD = 2  # that a GPU is asked for before it has done the one that is reported
 
 
@@ -30,20 +31,27 @@ def train_network(
     normalisation: Normalisation,
     indices: IndexArray,
     labels: IndexArray,
+    unlabelled: IndexArray,
     *,
     seed: int,
     progress: Progress,
 ) -> None:
-    """Train ``network`` where it is, in place, and leave it in evaluation mode."""
+    """Train ``network`` where it is, in place, and leave it in evaluation mode.
+
+    ``unlabelled`` are the items that a recipe may learn from without a label.
+    """
     device = network.head.weight.device
-    steps = recipe.step_count(indices.size)
-    schedule = training_batches(indices.size, recipe.batch_size, steps, seed)
+    items.keep(np.concatenate([indices, unlabelled]), progress)
+    steps = recipe.step_count(indices.size, unlabelled.size)
+    schedule = _schedule(recipe, indices.size, unlabelled.size, steps, seed)
     take = step_for(network, recipe, normalisation, seed)
     asked: deque[torch.cuda.Event] = deque()
     reported_at = time.monotonic()
     network.train()
-    for step, (block, targets) in enumerate(_steps(items, indices, labels, schedule, device)):
-        take(block, targets, recipe.rate(step / steps))
+    for step, (block, targets) in enumerate(
+        _steps(items, indices, labels, unlabelled, schedule, device)
+    ):
+        take(block, targets, step / steps)
         if device.type == "cuda":
             asked.append(torch.cuda.current_stream(device).record_event())
             if len(asked) > _STEPS_AHEAD:
@@ -51,6 +59,7 @@ def train_network(
         if time.monotonic() - reported_at >= _REPORT_EVERY_S:
             reported_at = time.monotonic()
             progress((step + 1) / steps, f"step {step + 1:,} of {steps:,}")
+    take.finish()
     if device.type == "cuda":
         torch.cuda.synchronize(device)  # the seconds that are charged end when the work does
     network.zero_grad(set_to_none=True)  # on a GPU they hold on to the memory of the recording
@@ -58,27 +67,44 @@ def train_network(
     network.eval()
 
 
+def _schedule(
+    recipe: Recipe, n_train: int, n_unlabelled: int, steps: int, seed: int
+) -> Iterator[tuple[IndexArray, IndexArray]]:
+    """For each step, positions of labelled items and of others."""
+    labelled = training_batches(n_train, recipe.batch_size, steps, seed)
+    if recipe.consistency is None:
+        return zip(labelled, repeat(np.empty(0, np.int64)), strict=False)
+    size = recipe.consistency.batch_size
+    others = training_batches(n_unlabelled, size, steps, derive_seed(seed, 0, "unlabelled"))
+    return zip(labelled, others, strict=True)
+
+
 def _steps(
     items: Items,
     indices: IndexArray,
     labels: IndexArray,
-    schedule: Iterator[IndexArray],
+    unlabelled: IndexArray,
+    schedule: Iterator[tuple[IndexArray, IndexArray]],
     device: torch.device,
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    """Items as read and their labels, step by step, on the device.
+    """Items as read, the labelled ones first, and the labels of those, on the device.
 
-    When the training set stays there, so does the schedule: a copy to a GPU at every step would
-    make it wait for the host.
+    When all items stay there, so does the schedule: a copy to a GPU at every step would make it
+    wait for the host.
     """
     targets = torch.from_numpy(labels).to(device)
-    resident = items.resident(indices)
+    resident = items.resident(np.concatenate([indices, unlabelled]))
     if resident is not None:
-        for positions in torch.from_numpy(np.stack(list(schedule))).to(device):
-            yield resident[positions], targets[positions]
+        while ahead := list(islice(schedule, _SCHEDULED_AT_ONCE)):
+            positions = torch.from_numpy(np.stack([p for p, _ in ahead])).to(device)
+            chosen = np.stack([np.concatenate([indices[p], unlabelled[q]]) for p, q in ahead])
+            rows = torch.from_numpy(chosen).to(device)
+            for row, position in zip(rows, positions, strict=True):
+                yield resident[row], targets[position]
         return
     to_read, to_learn = tee(schedule)
-    blocks = items.blocks(indices[positions] for positions in to_read)
-    for block, chosen in zip(blocks, to_learn, strict=True):
+    blocks = items.blocks(np.concatenate([indices[p], unlabelled[q]]) for p, q in to_read)
+    for block, (chosen, _) in zip(blocks, to_learn, strict=True):
         yield block, targets[torch.from_numpy(chosen).to(device)]
 
 

@@ -60,8 +60,8 @@ class ClassifierSettings(Model):
     architecture: str = "auto"
     """"small-cnn", "cnn18", "resnet18", "resnet50", "efficientnet_b0", any torchvision
     classification model, "linear" for embeddings, or "auto": by pool and device."""
-    recipe: Literal["fast", "paper"] = "fast"
-    """How it is trained: in little time, or as the paper did."""
+    recipe: Literal["fast", "semi", "paper"] = "fast"
+    """How it is trained: in little time, on the items without labels too, or as the paper did."""
     epochs: Annotated[Whole, Field(ge=1)] | None = None
     """Passes over the training items (default: the recipe's)."""
     batch_size: Annotated[Whole, Field(ge=1)] | None = None
