@@ -1,7 +1,8 @@
 """Other sizes and steps against the default rules, campaign by campaign, in simulated worlds.
 
     python benchmarks/bench_allocation.py [--items 20000] [--campaigns 40] [--price 0.04]
-        [--target-error 0.05] [--world any-power ...] [--free] [--seed 0] --try VARIANT ...
+        [--target-error 0.05] [--world any-power ...] [--free]
+        [--replicas 100] [--seed 0] --try VARIANT ...
 
 A variant is a comma-separated list of ``name=value``: ``test`` and ``first`` are factors of the
 default |T| and |B0|; every other name is one of ``[plan]``. The default runs on the same pools with
@@ -106,12 +107,13 @@ def main() -> None:
     parser.add_argument("--target-error", type=float, default=0.05)
     parser.add_argument("--world", nargs="+", default=[f"any-{family}" for family in FAMILIES])
     parser.add_argument("--free", action="store_true")
+    parser.add_argument("--replicas", type=int, default=QUICK.replicas)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--try", dest="variants", nargs="*", default=[], metavar="VARIANT")
     arguments = parser.parse_args()
     default = Settings(
         target_error=arguments.target_error,
-        plan=QUICK,
+        plan=QUICK.model_copy(update={"replicas": arguments.replicas}),
         prices=PriceSettings(price_per_label=arguments.price),
     )
     names = ["default", *arguments.variants]

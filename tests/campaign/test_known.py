@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from blobs import Blobs, NearestMean, make_blobs
 from mcal.annotators import OracleAnnotator
 from mcal.campaign import Campaign, CampaignResult
-from mcal.campaign.decide import first_purchase, most_growth
 from mcal.campaign.moves import Move
 from mcal.campaign.opening import check_same_settings
+from mcal.campaign.sizes import first_purchase, most_growth
 from mcal.errors import AnnotatorError, StoreError
 from mcal.export import ExportFormat, export
 from mcal.pools import EmbeddingPool

@@ -25,10 +25,11 @@ from .budget_plan import (
     kept_for_training_usd,
     search_within,
 )
-from .decide import Decision, Verdict, most_growth, smallest_batch
+from .decide import Decision, Verdict
 from .endings import Endings
 from .moves import round_of
 from .purse import Purse, first_training_usd, least_audit
+from .sizes import most_growth, smallest_batch
 from .training import Trained
 
 __all__ = ["Budgeted"]

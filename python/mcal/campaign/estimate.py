@@ -22,11 +22,11 @@ from ..profiles import Profile, upper_error
 from ..settings import Settings
 from ..types import FloatArray, IndexArray
 from .audit import n_test_of
-from .decide import smallest_batch, within_share
 from .depletion import PoolCurves
 from .forecast import audit_labels, safety_labels, with_audit
 from .label_cost import label_cost
 from .outlook import Outlook, look_out
+from .sizes import smallest_batch, within_share
 
 __all__ = ["Estimates", "Searched", "estimate_plan", "n_test_items", "search"]
 

@@ -55,6 +55,21 @@ class Models(Budgeted):
         self.trainer, self.classifiers = trainer, classifiers
         self.at_hand: dict[str, Trained] = {}
 
+    def exploration_usd(self) -> float:
+        """What training may cost without a plan that beats people alone."""
+        people_usd = self.expected().prices.people.total_usd(self.pool.n_pool)
+        return self.settings.plan.exploration_share * people_usd
+
+    def explore_usd(self, round_: int) -> float:
+        """What a training of a round may take at most, its fixed cost aside.
+
+        In the first, of which no forecast could warn; later ones are decided on.
+        """
+        if round_ or self.settings.preset == "paper":
+            return math.inf
+        fixed_usd = self.settings.prices.fixed_cost_per_training
+        return self.exploration_usd() - self.facts.training_spent_usd() - fixed_usd
+
     def train_and_measure(self, name: str, round_: int, limit_usd: float = math.inf) -> Measured:
         """Train a candidate and measure it on T; its former model stands in for a collapsed one.
 

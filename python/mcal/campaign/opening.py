@@ -17,10 +17,10 @@ from ..pools import open_pool, picture_of, read_truth
 from ..settings import Settings
 from ..store import Store, add_budget, has_ended, settings_now
 from ..types import Annotator, Picture, Pool, Progress, derive_seed, no_progress
-from .decide import first_purchase
 from .estimate import n_test_items
 from .known import recorded_known
 from .purse import least_budget_usd
+from .sizes import first_purchase
 
 __all__ = [
     "beginning",

@@ -18,13 +18,14 @@ from ..types import (
     Purpose,
 )
 from .collapse import find_hopeless
-from .decide import Decision, Verdict, decide, first_purchase, leader_of, smallest_batch
+from .decide import Decision, Verdict, decide, leader_of
 from .estimate import estimate_plan, n_test_items
 from .models import Models
 from .moves import round_of
 from .opening import beginning, least_items
 from .purse import least_audit
 from .scoring import choose_batch, choose_engine, would_be_bought
+from .sizes import first_purchase, most_next
 from .training import OutOfMoney
 
 __all__ = ["Steps"]
@@ -140,7 +141,10 @@ class Steps(Models):
             except OutOfMoney:
                 return self._done(self.out_of_money(name, round_, limit_usd), round_)
         else:
-            found = self.train_and_measure(name, round_)
+            try:
+                found = self.train_and_measure(name, round_, self.explore_usd(round_))
+            except OutOfMoney:
+                return self._too_dear(name, round_)
         profile, cells = found.profile, found.cells
         with store.transaction():
             self.record_trained(found)
@@ -206,15 +210,15 @@ class Steps(Models):
             return self._done(self._decide_in_budget(round_), round_)
         live = self.facts.live()
         n_train = store.labels(Purpose.TRAIN).indices.size
-        n_left = self.facts.readable(self.facts.unasked()).size
-        n_new = smallest_batch(self.pool.n_pool, self.settings)
+        n_left, n_known = self.facts.readable(self.facts.unasked()).size, self.facts.n_known_train()
+        n_new = most_next(self.pool.n_pool, n_train, n_left, self.settings, n_known=n_known)
         plans = {name: self.facts.plans(name) for name in live}
         decision = decide(
             plans,
             outlooks={name: self.facts.outlook(round_, name) for name in live},
             n_pool=self.pool.n_pool,
             n_train=n_train,
-            n_known=self.facts.n_known_train(),
+            n_known=n_known,
             n_left=n_left,
             n_machine_now={name: self.cut(round_, name)[0] for name in live if n_left},
             training_spent_usd=self.facts.training_spent_usd(),
@@ -227,6 +231,21 @@ class Steps(Models):
             unfit=self._unfit(round_, leader_of(plans)),
         )
         return self._done(decision, round_)
+
+    def _too_dear(self, name: str, round_: int) -> bool:
+        """A first training costs all that exploring may: others go on, or people label all."""
+        limit_usd = self.exploration_usd()
+        reason = (
+            f"training {name} for the first time would pass the limit for exploring, "
+            f"${limit_usd:,.2f}"
+        )
+        others = [other for other in self.facts.live() if other != name]
+        if not others:
+            return self._done(Decision(Verdict.PEOPLE, name, 0, False, {}, reason), round_)
+        self.store.add_action(
+            round=round_, name="drop", reason=reason, details={"classifier": name}
+        )
+        return True
 
     def _unfit(self, round_: int, leader: str) -> dict[str, str]:
         """Candidates that need no forecast to be dropped, each with the reason."""

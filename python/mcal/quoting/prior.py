@@ -18,17 +18,12 @@ from functools import partial
 
 import numpy as np
 
-from ..campaign.decide import (
-    MIN_ROUNDS,
-    UNSETTLED_GROWTH,
-    first_batch_size,
-    most_growth,
-    smallest_batch,
-)
+from ..campaign.decide import MIN_ROUNDS, UNSETTLED_GROWTH
 from ..campaign.estimate import n_test_items
 from ..campaign.forecast import expected_audit
 from ..campaign.label_cost import label_cost
 from ..campaign.opening import least_items
+from ..campaign.sizes import first_batch_size, most_growth, smallest_batch
 from ..planning import Plan, TrainingCost, curve_knots, search_plan
 from ..selection import largest_k
 from ..settings import Settings

@@ -11,12 +11,13 @@ import numpy as np
 
 from mcal._core import as_integer
 
-from ..campaign.decide import MIN_ROUNDS, first_batch_size
+from ..campaign.decide import MIN_ROUNDS
 from ..campaign.estimate import n_test_items
 from ..campaign.known import known_labels
 from ..campaign.opening import beginning, check_same_settings
 from ..campaign.outlook import Outlook
 from ..campaign.purse import Purse
+from ..campaign.sizes import first_batch_size
 from ..errors import SettingsError
 from ..notebook import html_table
 from ..pools import open_pool

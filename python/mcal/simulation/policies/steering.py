@@ -11,9 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ...bootstrap import MeasuredRound, measure_round
-from ...campaign.decide import Decision, Verdict, decide, first_batch_size, smallest_batch
+from ...campaign.decide import Decision, Verdict, decide
 from ...campaign.estimate import Estimates, estimate_plan, n_test_items
 from ...campaign.label_cost import that_pay
+from ...campaign.sizes import first_batch_size, most_next
 from ...planning import Plan
 from ...profiles import Profile, estimate_profile, largest_cut
 from ...selection import largest_k
@@ -113,7 +114,8 @@ def _decide(steering: Steering, n_left: int) -> Decision:
     )
     steering.plans.append(found.plan)
     steering.forecasts.append(_forecast(books, found))
-    n_train, n_new = books.n_train[-1], smallest_batch(n_pool, settings)
+    n_train = books.n_train[-1]
+    n_new = most_next(n_pool, n_train, n_left, settings)
     return decide(
         {CANDIDATE: steering.plans},
         n_pool=n_pool,
