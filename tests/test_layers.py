@@ -95,7 +95,7 @@ DOORS: dict[str, set[str]] = {
 }
 
 # All that the rooms of numbers need of the standard library: no files, no clock, no randomness.
-PURE = {"__future__", "collections", "contextlib", "dataclasses", "enum", "functools"}
+PURE = {"__future__", "bisect", "collections", "contextlib", "dataclasses", "enum", "functools"}
 PURE |= {"itertools", "math", "operator", "typing"}
 
 

@@ -132,11 +132,8 @@ def test_nothing_audited_leaves_the_errors_that_are_allowed_anyway() -> None:
     assert certified(NONE, False, target_error=0.0).n_machine == 0
 
 
-@pytest.mark.parametrize(("target", "start"), [("set", None), ("machine", 10)])
-def test_everything_may_be_wrong_at_a_target_of_one(target: str, start: int | None) -> None:
-    found = certified(np.arange(5), True, target_error=1.0, target=target, start=start)
-    assert found.n_machine == (795 if target == "set" else 595)
-    assert found.certified_error <= 1.0
+def test_everything_may_be_wrong_at_a_target_of_one() -> None:
+    assert certified(np.arange(5), True, target_error=1.0).n_machine == 795
 
 
 def test_an_audit_of_the_whole_frame_leaves_nothing_to_doubt() -> None:

@@ -117,12 +117,12 @@ def certify(
     un-audited items are never refused.
 
     *Machine.* The allowed number grows with the machine labels, so ranks are tested in turn, from
-    ``start`` to ``frame`` in at most 64 steps, until one fails: a fixed sequence, of which the
-    first true violation alone can break the promise. Given how many audited items lie above a
-    rank they are a uniform sample of it, and the test is the exact one above. One step is not
-    proven: the allowances depend on the draw, through the number audited above each rank, so that
-    the first violation is not fixed beforehand. Every draw of small frames and simulations of large
-    ones (tests/certificate) break the promise no more often than they may; docs/proof.md has more.
+    ``start`` to ``frame`` in at most 64 steps, until one fails. With x of n(r) audited items wrong
+    above rank r, it passes if ``P(at most x of A(r) + 1 given items of r are drawn) <= 1 -
+    confidence``, where A(r) is what eps allows of ``r - n_audit r / frame`` labels: fixed before
+    the draw, and so is the first rank with more than A(r) wrong items, audited or not. Only its own
+    test can break the promise, and given n(r) that test is exact. At every rank before it at most
+    A(r) - x are missed, which is certified at the last that passed and keeps eps.
 
     Cost: a sort of the audited ranks and O(log n_ranked) tails per test, none of it O(N). Source:
     algorithm.md, section 5; fixed sequences: Angelopoulos et al. 2021 (Learn then Test).
@@ -142,7 +142,7 @@ def certify(
             cut, proven = free, allowed
     else:
         rungs = ladder(_core.as_integer(start, "start", min(1, frame), frame), frame)
-        cut, proven = _machine_cut(rungs, ranks, errors, target_error, risk)
+        cut, proven = _machine_cut(rungs, frame, ranks, errors, target_error, risk)
         tolerated = None
     n_machine = cut - int(np.searchsorted(ranks, cut))
     n_errors = min(proven, n_machine)
@@ -252,15 +252,17 @@ def _set_cut(
 
 
 def _machine_cut(
-    rungs: IndexArray, ranks: IndexArray, errors: IndexArray, target_error: float, risk: float
+    rungs: IndexArray, frame: int, ranks: IndexArray, errors: IndexArray, eps: float, risk: float
 ) -> tuple[int, int]:
-    """The last rung before the first that fails, and the errors allowed there."""
+    """The last rung before the first that fails, of those that keep eps, and the errors there."""
     cut, proven = 0, 0
+    share = ranks.size / max(1, frame)
     for rung in rungs.tolist():
         n_audit = int(np.searchsorted(ranks, rung))
         found = int(np.searchsorted(errors, rung))
-        allowed = allowed_errors(rung - n_audit, target_error)
-        if most_missed(found, rung, n_audit, risk) > allowed:
+        most = allowed_errors(rung - round(share * rung), eps)  # whatever is drawn
+        if most < rung and _core.hypergeometric_cdf(found, rung, most + 1, n_audit) > risk:
             break
-        cut, proven = rung, allowed
+        if most - found <= allowed_errors(rung - n_audit, eps):
+            cut, proven = rung, max(0, most - found)
     return cut, proven

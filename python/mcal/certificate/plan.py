@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from dataclasses import dataclass
 
 import numpy as np
@@ -259,14 +260,13 @@ def _plan_machine(
         found = share * expected
         scale = share * n_ranked / n_test  # audited items to a test item; one more may be wrong
         doubt = np.sqrt(found + 0.1 + scale * (found + scale))
-        missed = target_error * (1.0 - share) * ranks
+        most = target_error * (1.0 - share) * ranks
         # How many fall above a rank is luck; two standard deviations fewer must do.
         fewest = share * (1 - 2 * np.sqrt((1 - ranks / frame) / (share * ranks))).clip(0, 1)
-        slack = (_tolerated(missed, fewest, z) + LUCK - found) / doubt
+        slack = (_tolerated(most, fewest, z) + LUCK - found) / doubt
         at = int(np.argmax(slack))
         start, drawn = int(ranks[at]), int(fewest[at] * ranks[at])
-        errors = math.floor(min(missed[at], start - drawn))
-        k = drawn if errors >= start - drawn else _core.most_found(start, drawn, errors, risk)
+        k = _most_found(start, min(start, math.floor(most[at]) + 1), drawn, risk)
         if k >= 0:
             passes = normal_cdf((k + LUCK - found[at]) / doubt[at])
             failing = np.flatnonzero(slack[at:] < 0)
@@ -279,13 +279,16 @@ def _plan_machine(
     return best
 
 
-def _tolerated(allowed: FloatArray, share: FloatArray, z: float) -> FloatArray:
-    """About the k that proves at most ``allowed`` errors missed, when ``share`` < 1 is drawn.
-
-    Solves ``k = m - z sqrt(m (1 - share))`` for m, the errors drawn of ``allowed + 1 + k``.
-    """
-    rest = 1.0 - share
-    half = z * share * np.sqrt(rest)
-    root = (np.sqrt(half * half + 4 * rest * share * (allowed + 1)) - half) / (2 * rest)
-    k: FloatArray = root * root - z * root * np.sqrt(rest)
+def _tolerated(most: FloatArray, share: FloatArray, z: float) -> FloatArray:
+    """About what ``_most_found`` gives where ``share`` is drawn of ``most + 1`` wrong items."""
+    k: FloatArray = share * (most + 1) - z * np.sqrt(share * (1.0 - share) * (most + 1))
     return k
+
+
+def _most_found(population: int, bad: int, draws: int, risk: float) -> int:
+    """The largest k with P(at most k of the bad items are drawn) <= risk, or -1."""
+
+    def tail(k: int) -> float:
+        return _core.hypergeometric_cdf(k, population, bad, draws)
+
+    return bisect_right(range(draws + 1), risk, key=tail) - 1
