@@ -35,6 +35,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     **{room: VALUES | NUMBERS | {"_core"} for room in JOINED},
     **{room: VALUES | {"settings"} for room in EFFECTS},
     "annotators": VALUES | {"settings", "consensus", "manifest", "label_studio", "whole_file"},
+    "classifiers": VALUES | {"settings", "whole_file"},
     "pools": VALUES | {"settings", "_core"},  # how many threads to decode in
     "store": VALUES | {"settings", "consensus", "notebook", "the package"},
     "testing": VALUES,

@@ -8,8 +8,9 @@ n_test           |T|, people's labels that only measure
 theta            share of the still unlabelled pool U, most confident first, in (0, 1]
 error            share of wrong labels, 0..1, never percent
 target_error     eps, the promise: errors among machine labels / n_pool <= target_error
-confidence       of one label: its margin p1 - p2 in [0, 1]; of a promise: its probability
-deficit          1 - margin = (1 - p1) + p2 in [0, 1]; small is confident
+confidence       of one label, in [0, 1]: its margin p1 - p2, or 1 less the doubt that a model
+                 states by itself; of a promise: its probability
+deficit          1 - confidence in [0, 1], of a margin (1 - p1) + p2; small is confident
 price_per_label  dollars for one person's label
 training_cost    dollars for training and scoring
 round            0 for the first training, then counted up
@@ -271,6 +272,8 @@ class Scores:
 
     logits: Any  # (K, C)
     embeddings: Any | None = None  # (K, D), last layer before the logits
+    doubt: FloatArray | None = None
+    """(K,) of NumPy, in [0, 1], small is sure: what to rank on in place of the margin."""
 
 
 class TrainedModel(Protocol):
@@ -299,7 +302,7 @@ class TrainedModel(Protocol):
 class Classifier(Protocol):
     """An architecture and the recipe that trains it."""
 
-    name: str  # "architecture/recipe", unique among the candidates of a campaign
+    name: str  # "architecture/recipe-options", unique among the candidates of a campaign
     device: str  # "cpu", "cuda:0", ...: recorded with every training
 
     def train(

@@ -8,7 +8,7 @@ import pytest
 from blobs import Blobs, NearestMean
 from mcal.campaign.scoring import ItemScores, choose_batch, score_items, would_be_bought
 from mcal.selection import uncertainty
-from mcal.types import no_progress
+from mcal.types import Scores, no_progress
 
 
 def scores_of(world: Blobs, selection: str) -> tuple[Any, ItemScores]:
@@ -86,3 +86,51 @@ def test_others_above_the_last_one_bought_would_be_bought() -> None:
     assert taken.tolist() == [7]
     unranked = ItemScores(indices, np.zeros(6, np.int64), informativeness, np.empty(0))
     assert would_be_bought(unranked, np.array([3]), np.array([7])).size == 0
+
+
+class Doubting:
+    """A model that ranks by something of its own."""
+
+    def __init__(self, model: Any, doubt: np.ndarray) -> None:
+        self.model, self.doubt = model, doubt
+
+    def score(self, pool: Any, indices: np.ndarray, **options: Any) -> Scores:
+        said = self.model.score(pool, indices, **options)
+        return Scores(said.logits, said.embeddings, self.doubt[indices])
+
+
+def test_a_model_s_own_doubt_is_ranked_by_and_the_margin_still_chooses(
+    easy: Blobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, by_margin = scores_of(easy, "margin")
+    doubt = np.random.default_rng(0).random(4000)
+    doubt[:2] = 0.0, 1.0
+    monkeypatch.setattr("mcal.campaign.scoring.LOGITS_AT_ONCE", 4 * 77)
+    found = score_items(
+        Doubting(model, doubt),  # type: ignore[arg-type]
+        easy.pool,
+        by_margin.indices,
+        selection="margin",
+        engine="cpu",
+        progress=no_progress,
+    )
+    assert (by_margin.ranked_by, found.ranked_by) == ("margin", "doubt")
+    np.testing.assert_array_equal(found.deficit, doubt[found.indices])
+    np.testing.assert_array_equal(found.labels, by_margin.labels)
+    np.testing.assert_array_equal(found.informativeness, by_margin.informativeness)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -1e-9, 1.0 + 1e-9])
+def test_a_doubt_that_is_none_is_refused(easy: Blobs, value: float) -> None:
+    model, scores = scores_of(easy, "margin")
+    doubt = np.full(4000, 0.5)
+    doubt[3] = value
+    with pytest.raises(ValueError, match=r"doubt: expected .* in \[0, 1\]"):
+        score_items(
+            Doubting(model, doubt),  # type: ignore[arg-type]
+            easy.pool,
+            scores.indices,
+            selection="margin",
+            engine="cpu",
+            progress=no_progress,
+        )

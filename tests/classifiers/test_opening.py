@@ -75,3 +75,24 @@ def test_without_torchvision_our_own_networks_still_work(
     settings = ClassifierSettings(architecture="cnn18", epochs=1, device="cpu")
     model = open_classifier(settings, pool).train(pool, np.arange(4), labels[:4], seed=0)
     assert model.score(pool, np.arange(3)).logits.shape == (3, 3)
+
+
+@pytest.mark.parametrize(
+    ("options", "name"),
+    [
+        ({"members": 1}, "small-cnn/fast"),
+        ({"members": 5}, "small-cnn/fast-x5"),
+        ({"members": 2, "ranking": "learned"}, "small-cnn/fast-x2-learned"),
+    ],
+)
+def test_options_that_make_another_candidate_are_in_its_name(
+    images: Any, options: dict[str, Any], name: str
+) -> None:
+    settings = ClassifierSettings(architecture="small-cnn", device="cpu", **options)
+    classifier = open_classifier(settings, images[0])
+    assert (classifier.name, classifier.device) == (name, "cpu")
+
+
+def test_a_confidence_is_learned_from_what_some_member_has_not_seen() -> None:
+    with pytest.raises(ValueError, match="members: expected at least 2 with ranking = 'learned'"):
+        ClassifierSettings(ranking="learned")

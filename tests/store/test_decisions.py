@@ -78,7 +78,7 @@ def test_an_item_belongs_to_people_or_to_the_machine(create, buy):
         ({"labels": [0, 1, -1]}, "labels: expected 0 <= value < 3, found -1"),
         ({"labels": [0, 1, 3]}, "found 3"),
         ({"confidence": [0.5]}, r"confidence: expected shape \(3,\)"),
-        ({"confidence": [0.5, np.nan, 1]}, "expected 0 <= margin <= 1, found nan"),
+        ({"confidence": [0.5, np.nan, 1]}, "expected 0 to 1, found nan"),
         ({"confidence": [0.5, 1.5, 1]}, "found 1.5"),
         ({"fee_usd_each": -1}, "fee_usd_each"),
     ],

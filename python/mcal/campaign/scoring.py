@@ -22,9 +22,10 @@ class ItemScores:
 
     indices: IndexArray  # (K,) rising
     labels: IndexArray  # (K,) the model's class
-    deficit: FloatArray  # (K,) 1 - margin, small is sure
+    deficit: FloatArray  # (K,) 1 - margin, or the model's own doubt; small is sure
     informativeness: FloatArray  # (K,) large is bought first; empty for k_center and random
     engine: Literal["cpu", "cuda"] = "cpu"  # where selection runs, with what the model says
+    ranked_by: Literal["margin", "doubt"] = "margin"  # what ``deficit`` is
 
 
 def choose_engine(device: str) -> tuple[Literal["cpu", "cuda"], str]:
@@ -49,12 +50,17 @@ def score_items(
     engine: Literal["cpu", "cuda"],
     progress: Progress,
 ) -> ItemScores:
-    """Score items and rank them by ``selection``; every margin in ``deficit``."""
+    """Score items and rank them by ``selection``; in ``deficit`` what L ranks by.
+
+    That is the margin, or the doubt of a model that states one; ``selection`` goes by its
+    probabilities in any case. Raises ``ValueError`` for doubts that are none.
+    """
     n_classes = len(pool.classes)
     block = max(1, LOGITS_AT_ONCE // n_classes)
     labels = np.empty(indices.size, np.int64)
     deficit = np.empty(indices.size, np.float64)
     informativeness = np.empty(indices.size if selection in _UNCERTAIN else 0, np.float64)
+    ranked_by: Literal["margin", "doubt"] = "margin"
     for begin in range(0, indices.size, block):
         rows = slice(begin, min(begin + block, indices.size))
         share, span = rows.start / indices.size, (rows.stop - rows.start) / indices.size
@@ -65,11 +71,24 @@ def score_items(
         scores = model.score(pool, indices[rows], on_device=engine == "cuda", progress=report)
         found = uncertainty(scores.logits)
         labels[rows] = open_array(found.label, "label").on_host()
-        deficit[rows] = open_array(found.deficit, "deficit").on_host()
+        if scores.doubt is None:
+            deficit[rows] = open_array(found.deficit, "deficit").on_host()
+        else:
+            deficit[rows], ranked_by = _checked(scores.doubt, labels[rows].shape), "doubt"
         if informativeness.size:
             name = _UNCERTAIN[selection]
             informativeness[rows] = open_array(getattr(found, name), name).on_host()
-    return ItemScores(indices, labels, deficit, informativeness, engine)
+    return ItemScores(indices, labels, deficit, informativeness, engine, ranked_by)
+
+
+def _checked(doubt: FloatArray, shape: tuple[int, ...]) -> FloatArray:
+    values = np.asarray(doubt, np.float64)
+    if values.shape != shape or not np.all((values >= 0.0) & (values <= 1.0)):  # NaN is not
+        raise ValueError(
+            f"doubt: expected {shape} values in [0, 1], found shape {values.shape}"
+            + (", NaN or values outside" if values.shape == shape else "")
+        )
+    return values
 
 
 _UNCERTAIN = {

@@ -186,6 +186,7 @@ class Steps(Models):
                         **plan.to_json(),
                         "predicted_total_cost_usd": predicted_usd,
                         "estimated_error": estimated_error,
+                        "ranked_by": found.model.scores.ranked_by,
                         **more,
                     }
                 },

@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from glob import escape
 from pathlib import Path
 
 from ..errors import ClassifierError
@@ -17,6 +18,7 @@ from .scoring import ItemScores, choose_engine, score_items
 
 __all__ = ["OutOfMoney", "Trained", "Trainer"]
 
+_KEY_LENGTH = 16
 HEARTBEAT_S = 1.0  # at most this much of a killed training goes uncharged
 
 
@@ -105,8 +107,7 @@ class Trainer:
         key = hashlib.sha256(f"{self._pool.fingerprint}\n{classifier}\n{seed}\n".encode())
         key.update(indices.tobytes())
         key.update(labels.tobytes())
-        name = classifier.replace("/", "-")
-        return self._folder / f"{round_:03d}-{name}-{key.hexdigest()[:16]}.pt"
+        return self._folder / f"{_stem(classifier, round_)}-{key.hexdigest()[:_KEY_LENGTH]}.pt"
 
     def train(
         self,
@@ -207,7 +208,8 @@ class Trainer:
     def forget_before(self, classifier: str, round_: int) -> None:
         """Delete the checkpoints of earlier rounds."""
         for earlier in range(round_):
-            for path in self._folder.glob(f"{earlier:03d}-{classifier.replace('/', '-')}-*.pt"):
+            key = "[0-9a-f]" * _KEY_LENGTH  # else it were those of "fast-x5" with those of "fast"
+            for path in self._folder.glob(f"{escape(_stem(classifier, earlier))}-{key}.pt"):
                 path.unlink()
 
     def score_embeddings(
@@ -236,3 +238,7 @@ class Trainer:
         except ClassifierError:
             path.unlink()
             return None
+
+
+def _stem(classifier: str, round_: int) -> str:
+    return f"{round_:03d}-{classifier.replace('/', '-')}"

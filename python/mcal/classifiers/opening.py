@@ -18,14 +18,15 @@ def open_classifier(settings: ClassifierSettings, pool: Pool) -> Classifier:
     settings : ClassifierSettings
         ``architecture="auto"`` takes a linear head for embeddings, for images ResNet-18 on a GPU
         and the small network on a CPU. ``device="auto"`` takes a CUDA GPU when there is one.
-        ``epochs`` and ``batch_size`` replace the recipe's own.
+        ``epochs`` and ``batch_size`` replace the recipe's own. Several ``members`` are an ensemble
+        of such classifiers.
     pool : Pool
         Its kind and classes are looked at, and one item is read for its shape.
 
     Returns
     -------
     Classifier
-        Named "architecture/recipe".
+        Named "architecture/recipe", with "-x5" for 5 members and "-learned" for that ranking.
 
     Raises
     ------
@@ -37,6 +38,8 @@ def open_classifier(settings: ClassifierSettings, pool: Pool) -> Classifier:
     """
     from .architectures import check_architecture
     from .devices import choose_device
+    from .ensemble import Ensemble
+    from .learned import CrossFitted
     from .recipes import recipe_for
     from .torch_classifier import TorchClassifier
 
@@ -55,4 +58,7 @@ def open_classifier(settings: ClassifierSettings, pool: Pool) -> Classifier:
         epochs=settings.epochs,
         batch_size=settings.batch_size,
     )
-    return TorchClassifier(architecture, recipe, device)
+    classifier = TorchClassifier(architecture, recipe, device)
+    if settings.ranking == "learned":
+        return CrossFitted(classifier, settings.members)
+    return Ensemble(classifier, settings.members) if settings.members > 1 else classifier

@@ -29,7 +29,8 @@ _MEANINGS = {
     "index": "the item's row in the pool, from 0",
     "item": "what the item is called there",
     "source": "who gave the label: `human`, `audit` (a person who checked the machine), `machine`",
-    "confidence": "the machine's margin between its two likeliest classes, 0 to 1",
+    "confidence": "how sure the machine is, 0 to 1: the margin between its two likeliest classes, "
+    "or a chance of being right that it has learned",
     "round": "in which round of training the label was bought or given",
     "price_usd": "what this label cost",
     "model": "the classifier that gave the label",

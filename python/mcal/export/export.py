@@ -70,7 +70,7 @@ def export(
     """Write one row per item of the pool, by ascending index; the same store gives the same bytes.
 
     Columns: ``index``; ``item``; ``label``, the name of its class; ``source``, human, audit or
-    machine; ``confidence``, the machine's margin in [0, 1], empty for people; ``round``;
+    machine; ``confidence``, how sure the machine is in [0, 1], empty for people; ``round``;
     ``price_usd``, what this label cost; ``model``, the classifier that gave it, empty for people.
     An item without a label yet has only ``index`` and ``item``; one that no class fits has no
     ``label``.

@@ -28,7 +28,7 @@ class AuditFound:
     indices, machine, people : (K,) int64
         Which items, the machine's class numbers, and people's, or ``NO_LABEL``.
     confidence : (K,) float64
-        The machine's margins.
+        The machine's: margins, or what it has learned.
     wrong : (K,) bool
     weight : (K,) float64
         Items that each stands for; they sum up to ``frame``.

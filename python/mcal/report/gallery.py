@@ -37,7 +37,7 @@ def cards(
     found = []
     for position, index in enumerate(items.indices.tolist()):
         said = _named(int(items.machine[position]), story)
-        lines = [f"machine: {said}", f"margin {items.confidence[position]:.3f}"]
+        lines = [f"machine: {said}", f"confidence {items.confidence[position]:.3f}"]
         if items.people is not None:
             lines.insert(1, f"people: {_named(int(items.people[position]), story)}")
         found.append(Card(item_name(index), _address(picture(index)), lines))

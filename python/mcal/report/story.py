@@ -65,7 +65,7 @@ class MachineItems:
 
     indices: IndexArray  # (K,)
     machine: IndexArray  # (K,) class numbers
-    confidence: npt.NDArray[np.float64]  # (K,) margins in [0, 1]
+    confidence: npt.NDArray[np.float64]  # (K,) in [0, 1]
     people: IndexArray | None = None  # (K,) class numbers, or NO_LABEL
     n_all: int = 0  # how many there are, of which these are the first
 

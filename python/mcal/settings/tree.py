@@ -68,6 +68,19 @@ class ClassifierSettings(Model):
     """Items in one step of training (default: the recipe's)."""
     device: str = "auto"
     """"cpu", "cuda", another of torch's names, or "auto": a GPU where there is one."""
+    members: Annotated[Whole, Field(ge=1, le=100)] = 1
+    """Trainings of it whose probabilities are averaged: an ensemble. All of them are billed."""
+    ranking: Literal["margin", "learned"] = "margin"
+    """What the machine labels first: items of large margin, or those whose label is least likely
+    wrong, as learned from labels that a member has not seen; needs ``members`` of at least 2."""
+
+    @model_validator(mode="after")
+    def _someone_has_not_seen(self) -> Self:
+        if self.ranking == "learned" and self.members < 2:
+            raise ValueError(
+                f"members: expected at least 2 with ranking = 'learned', found {self.members}"
+            )
+        return self
 
 
 Price = Annotated[Number, Field(ge=1e-9, allow_inf_nan=False)]

@@ -87,7 +87,7 @@ class Decisions(Facts):
             raise ValueError(f"confidence: expected shape {items.shape}, found {margins.shape}")
         outside = ~((margins >= 0.0) & (margins <= 1.0))  # NaN too
         if outside.any():
-            raise ValueError(f"confidence: expected 0 <= margin <= 1, found {margins[outside][0]}")
+            raise ValueError(f"confidence: expected 0 to 1, found {margins[outside][0]}")
         fee_nano = to_nano("fee_usd_each", fee_usd_each)
         by_item = np.argsort(items)
         with self._writing():

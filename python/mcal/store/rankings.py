@@ -40,7 +40,7 @@ class Rankings(Facts):
         labels : (K,) integers
             The machine's class numbers.
         deficit : (K,) floats
-            ``1 - margin``, in [0, 1] and not falling.
+            ``1 - confidence``, in [0, 1] and not falling.
 
         Raises
         ------

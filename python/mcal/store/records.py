@@ -153,7 +153,7 @@ class Ranking:
 
     indices: IndexArray  # (K,)
     labels: IndexArray  # (K,) the machine's class numbers
-    deficit: FloatArray  # (K,) 1 - margin, in [0, 1], not falling
+    deficit: FloatArray  # (K,) 1 - confidence, in [0, 1], not falling
     classifier: str
     round: int
 

@@ -1,0 +1,238 @@
+"""An ensemble that has learned how often it is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from mcal.errors import ClassifierError
+from mcal.types import (
+    Classifier,
+    IndexArray,
+    Pool,
+    Progress,
+    Scores,
+    TrainedModel,
+    derive_seed,
+    no_progress,
+)
+
+from ._torch import torch
+from .confidence import Confidence, fit_confidence
+from .ensemble import load_members, mean_log_p, save_members, span, spans, train_members
+from .neighbours import nearest
+
+__all__ = ["CrossFitted", "CrossFittedModel", "doubtful_features", "fold_of"]
+
+N_NEIGHBOURS = 10
+# Before any label: the chance of an error that the network itself states, and nothing else.
+_PRIOR_WEIGHTS = np.array([1.0, 0.0, 0.0, 0.0])
+_PRIOR_DEVIATIONS = np.array([1.0, 2.0, 2.0, 2.0])
+_VALUES_AT_ONCE = 1 << 27  # of embeddings, all members together
+
+Part = tuple[IndexArray, IndexArray]  # what a member is trained on: indices and labels
+
+
+@dataclass(frozen=True, eq=False)
+class _Seen:
+    """What a member was trained on, as it sees it."""
+
+    embeddings: torch.Tensor  # (R, D)
+    labels: torch.Tensor  # (R,)
+
+
+@dataclass(frozen=True, eq=False)
+class _Said:
+    """What a member says about items, where its device has it."""
+
+    logits: torch.Tensor  # (K, C)
+    embeddings: torch.Tensor  # (K, D)
+
+
+class CrossFitted:
+    """An ensemble whose members each leave a part of the labels out.
+
+    Every label is then one that a member has never seen, and together they tell how often the
+    ensemble is wrong where: a small model learns it, and ranks by it.
+    """
+
+    def __init__(self, classifier: Classifier, members: int) -> None:
+        self.name = f"{classifier.name}-x{members}-learned"
+        self.device = classifier.device
+        self.classifier, self.members = classifier, members
+
+    def train(
+        self,
+        pool: Pool,
+        indices: IndexArray,
+        labels: IndexArray,
+        *,
+        seed: int,
+        progress: Progress = no_progress,
+    ) -> CrossFittedModel:
+        """Train the members, ask each about the labels that it has not seen, and learn from that.
+
+        A member for which nothing would be left learns from all labels. What every member has
+        seen, and classes that the member asked has not, teach no confidence.
+        """
+        folds = fold_of(labels, self.members, derive_seed(seed, 0, "folds"))
+        parts = []
+        for at in range(self.members):
+            kept = folds != at
+            parts.append((indices[kept], labels[kept]) if kept.any() else (indices, labels))
+        training = span(progress, 0.0, 0.9, "train")
+        models = train_members(self.classifier, pool, parts, seed=seed, progress=training)
+        asking = span(progress, 0.9, 1.0, "confidence")
+        seen = _all_seen(models, parts, pool, span(asking, 0.0, 0.7, "seen"))
+        reports = spans(span(asking, 0.7, 1.0, "unseen"), len(models))
+        features, wrong = [], []
+        for at, model in enumerate(models):
+            unseen = (folds == at) & np.isin(labels, parts[at][1])
+            unseen &= ~np.isin(indices, parts[at][0])
+            said = _ask(model, pool, indices[unseen], reports[at])
+            guessed = said.logits.argmax(dim=1)
+            features.append(doubtful_features(said, guessed, seen[at]).cpu().numpy())
+            wrong.append(guessed.cpu().numpy() != labels[unseen])
+        confidence = fit_confidence(
+            np.concatenate(features),
+            np.concatenate(wrong),
+            prior_weights=_PRIOR_WEIGHTS,
+            prior_deviations=_PRIOR_DEVIATIONS,
+        )
+        return CrossFittedModel(self.name, models, parts, confidence, seen)
+
+    def load(self, path: Path, pool: Pool) -> CrossFittedModel:
+        """Read what ``CrossFittedModel.save`` wrote; ``ClassifierError`` for anything else."""
+        models, head = load_members(path, self.name, self.classifier, self.members, pool)
+        try:
+            parts = [
+                (np.array(indices, np.int64), np.array(labels, np.int64))
+                for indices, labels in head["parts"]
+            ]
+            confidence = Confidence(float(head["offset"]), np.array(head["weights"], np.float64))
+        except (KeyError, TypeError, ValueError) as error:
+            raise ClassifierError(f"{path}: not a learned confidence: {error}") from error
+        return CrossFittedModel(self.name, models, parts, confidence, None)
+
+
+class CrossFittedModel:
+    """Trained members, and what was learned of their mistakes."""
+
+    def __init__(
+        self,
+        name: str,
+        members: Sequence[TrainedModel],
+        parts: Sequence[Part],
+        confidence: Confidence,
+        seen: Sequence[_Seen] | None,
+    ) -> None:
+        self.name, self.members, self.parts, self.confidence = name, members, parts, confidence
+        self._seen = seen  # None: not yet computed
+
+    def score(
+        self,
+        pool: Pool,
+        indices: IndexArray,
+        *,
+        embeddings: bool = False,
+        on_device: bool = False,
+        progress: Progress = no_progress,
+    ) -> Scores:
+        """The ensemble's logits (K, C), and the doubt (K,): the learned chance of an error.
+
+        Embeddings are the first member's. Costs a scoring by each member, and a matrix product
+        with what each was trained on.
+        """
+        if self._seen is None:
+            report = span(progress, 0.0, 0.1, "seen")
+            self._seen = _all_seen(self.members, self.parts, pool, report)
+            progress = span(progress, 0.1, 1.0, "score")
+        width = sum(seen.embeddings.shape[1] for seen in self._seen)
+        size = max(1, _VALUES_AT_ONCE // width)
+        starts = range(0, max(1, indices.size), size)
+        blocks = []
+        for start, report in zip(starts, spans(progress, len(starts), "block"), strict=True):
+            block = self._score_block(pool, indices[start : start + size], self._seen, report)
+            blocks.append(block if on_device else [part.cpu() for part in block])
+        logits, embedded, doubts = (torch.cat(parts) for parts in zip(*blocks, strict=True))
+        doubt = doubts.cpu().numpy()
+        if on_device:
+            return Scores(logits, embedded if embeddings else None, doubt)
+        return Scores(logits.numpy(), embedded.numpy() if embeddings else None, doubt)
+
+    def save(self, path: Path) -> None:
+        """Write one file that ``CrossFitted.load`` reads; whole or not at all."""
+        values = {
+            "offset": self.confidence.offset,
+            "weights": self.confidence.weights.tolist(),
+            "parts": [(indices.tolist(), labels.tolist()) for indices, labels in self.parts],
+        }
+        save_members(path, self.name, self.members, values)
+
+    def _score_block(
+        self, pool: Pool, indices: IndexArray, seen: Sequence[_Seen], progress: Progress
+    ) -> Sequence[torch.Tensor]:
+        """Logits, the first member's embeddings, and the mean of the members' doubts."""
+        said = [
+            _ask(model, pool, indices, report)
+            for model, report in zip(self.members, spans(progress, len(self.members)), strict=True)
+        ]
+        logits = mean_log_p((one.logits for one in said), len(said))
+        guessed = logits.argmax(dim=1)
+        doubts = [
+            self.confidence.doubt(doubtful_features(one, guessed, told).cpu().numpy())
+            for one, told in zip(said, seen, strict=True)
+        ]
+        return logits, said[0].embeddings, torch.from_numpy(np.mean(doubts, axis=0))
+
+
+def fold_of(labels: IndexArray, n_folds: int, seed: int) -> IndexArray:
+    """(K,) the fold of each label, in [0, n_folds): each class spread over all of them evenly."""
+    chance = np.random.default_rng(seed).random(labels.size)
+    folds = np.empty(labels.size, np.int64)
+    folds[np.lexsort((chance, labels))] = np.arange(labels.size) % n_folds
+    return folds
+
+
+def doubtful_features(said: _Said, guessed: torch.Tensor, seen: _Seen) -> torch.Tensor:
+    """(K, 4) float64: reasons to doubt that items are of class ``guessed`` (K,), larger is more.
+
+    How far another class's logit is above that of the guess; the entropy of the probabilities, in
+    nats; the share of the nearest labels seen that are of another class; how dissimilar those are.
+    """
+    logits = said.logits.double()
+    own = logits.gather(1, guessed[:, None])
+    others = logits.scatter(1, guessed[:, None], -torch.inf).amax(dim=1)
+    log_p = torch.log_softmax(logits, dim=1)
+    similarity, positions = nearest(said.embeddings, seen.embeddings, N_NEIGHBOURS)
+    differing = seen.labels[positions] != guessed[:, None]
+    return torch.stack(
+        [
+            others - own[:, 0],
+            -(log_p.exp() * log_p).sum(dim=1),
+            differing.double().mean(dim=1),
+            1.0 - similarity.double().mean(dim=1),
+        ],
+        dim=1,
+    )
+
+
+def _ask(model: TrainedModel, pool: Pool, indices: IndexArray, progress: Progress) -> _Said:
+    scores = model.score(pool, indices, embeddings=True, on_device=True, progress=progress)
+    return _Said(torch.as_tensor(scores.logits), torch.as_tensor(scores.embeddings))
+
+
+def _all_seen(
+    models: Sequence[TrainedModel], parts: Sequence[Part], pool: Pool, progress: Progress
+) -> list[_Seen]:
+    """What each member was trained on, as it sees it now."""
+    all_seen = []
+    for model, (indices, labels), report in zip(
+        models, parts, spans(progress, len(models)), strict=True
+    ):
+        embedded = _ask(model, pool, indices, report).embeddings
+        all_seen.append(_Seen(embedded, torch.from_numpy(labels).to(embedded.device)))
+    return all_seen
