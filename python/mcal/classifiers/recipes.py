@@ -12,8 +12,6 @@ from typing import Literal
 
 __all__ = ["Augmentation", "Consistency", "Distortion", "Recipe", "RecipeName", "recipe_for"]
 
-_PHOTOGRAPH_SIDE = 64  # smaller images are drawings, signs, thumbnails
-
 RecipeName = Literal["fast", "semi", "paper"]
 
 
