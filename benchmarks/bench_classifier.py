@@ -146,8 +146,7 @@ def busy_share(train: Callable[[], Any]) -> float:
 def images_trained(recipe: Any, n_train: int, n_pool: int) -> int:
     """Images that go through the network in one training."""
     size = max(2, min(recipe.batch_size, n_train))
-    if recipe.consistency is not None:
-        size += 2 * min(recipe.consistency.batch_size, n_pool)
+    size += 2 * min(recipe.n_unlabelled, n_pool)
     return int(recipe.step_count(n_train, n_pool) * size)
 
 

@@ -38,10 +38,11 @@ def normalisation(device: str) -> Normalisation:
     return Normalisation(128 * ones, 64 * ones)
 
 
-def trained(network: Any, step: Any, device: str, n: int = 12) -> Any:
+def trained(network: Any, step: Any, device: str, n: int = 12, labelled: int = 8) -> Any:
     network.train()
     for k, (block, targets) in enumerate(batches(n, 8, device)):
-        step(block, targets, k / n)
+        step(block, targets[:labelled], k / n)
+    step.finish()
     return network.state_dict()
 
 
@@ -60,6 +61,53 @@ def test_a_step_moves_every_weight_at_the_rate_of_its_share(optimizer: Any) -> N
     step(block, targets, 0.5)
     for name, parameter in network.named_parameters():
         assert not torch.equal(parameter, before[name]), name
+
+
+def test_the_average_is_what_is_left_in_the_end() -> None:
+    torch.manual_seed(0)
+    recipe = replace(recipe_for("fast", "small-cnn", SHAPE), average_share=0.0)
+    latest = build_network("small-cnn", SHAPE, 4)
+    averaged = copy.deepcopy(latest)
+    last = trained(latest, step_for(latest, recipe, normalisation("cpu"), 0), "cpu")
+    recipe = replace(recipe, average_share=0.2)
+    mean = trained(averaged, step_for(averaged, recipe, normalisation("cpu"), 0), "cpu")
+    for name, weight in last.items():
+        if weight.is_floating_point():
+            assert torch.isfinite(mean[name]).all()
+            assert not torch.equal(mean[name], weight), name
+
+
+def test_items_without_labels_move_the_weights_only_when_their_time_has_come() -> None:
+    torch.manual_seed(0)
+    semi = replace(recipe_for("semi", "small-cnn", SHAPE), average_share=0.0)
+    assert semi.consistency is not None
+    none = replace(semi, consistency=replace(semi.consistency, weight=0.0))
+    start = build_network("small-cnn", SHAPE, 4)
+    weights = {}
+    for name, recipe, share in (("early", semi, 0.0), ("late", semi, 1e-9 + semi.consistency.full),
+                                ("none", none, 1e-9 + semi.consistency.full)):  # fmt: skip
+        network = copy.deepcopy(start).train()
+        step = step_for(network, recipe, normalisation("cpu"), 0)
+        ((block, targets),) = batches(1, 8, "cpu")
+        step(block, targets[:2], share)
+        moved = network.head.weight.detach() - start.head.weight
+        weights[name] = moved / recipe.rate(share)
+    torch.testing.assert_close(weights["early"], weights["none"], rtol=1e-3, atol=1e-6)
+    assert (weights["late"] - weights["none"]).abs().max() > 1e-3
+
+
+@on_gpu
+def test_a_recording_of_semi_does_what_its_steps_do() -> None:
+    torch.manual_seed(0)
+    recipe = recipe_for("semi", "small-cnn", SHAPE)
+    network = build_network("small-cnn", SHAPE, 4).cuda().to(memory_format=torch.channels_last)
+    other = copy.deepcopy(network)
+    recorded = step_for(network, recipe, normalisation("cuda"), 5)
+    found = trained(network, recorded, "cuda", labelled=2)
+    eager = EagerStep(other, recipe, normalisation("cuda"), 5)
+    wanted = trained(other, eager, "cuda", labelled=2)
+    for name, weight in wanted.items():
+        torch.testing.assert_close(found[name], weight, rtol=0.05, atol=5e-3, msg=name)
 
 
 @on_gpu

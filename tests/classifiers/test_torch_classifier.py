@@ -222,6 +222,7 @@ def test_semi_learns_from_items_without_labels_read_or_resident(
     assert np.mean(scores.argmax(1) == labels) > 0.9
 
     monkeypatch.setattr("mcal.classifiers.items._RESIDENT_SHARE", 0.0)
+    pool.fingerprint = "read anew"
     other = open_quick(pool, recipe="semi")
     before = pool.n_read
     again = other.train(pool, chosen, labels[chosen], seed=3)

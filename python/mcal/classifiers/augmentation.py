@@ -40,15 +40,16 @@ def augment(
 def views_of(augmentation: Augmentation, item_shape: tuple[int, ...], n_views: int) -> list[View]:
     """The first ``n_views`` ways, or as many as there are, to look at an item.
 
-    As it is, mirrored where that is allowed, then half as far as training shifts, to each corner.
+    As it is, mirrored where that is allowed, then moved half as far as training moves it, towards
+    each corner, every other one mirrored.
     """
     views = [(0, 0, False)]
     if len(item_shape) == 3:
+        flip = augmentation.flip
         reach = math.ceil(augmentation.shift_share * min(item_shape[:2]) / 2)
         corners = [(-1, -1), (1, 1), (-1, 1), (1, -1)] if reach else []
-        places = [(0, 0), *((reach * down, reach * right) for down, right in corners)]
-        sides = (False, True) if augmentation.flip else (False,)
-        views = [(*place, mirrored) for place in places for mirrored in sides]
+        views += [(0, 0, True)] * flip
+        views += [(reach * y, reach * x, flip and k % 2 > 0) for k, (y, x) in enumerate(corners)]
     return views[:n_views]
 
 
@@ -97,7 +98,7 @@ def warp(block: torch.Tensor, matrix: torch.Tensor) -> torch.Tensor:
     grid = torch.stack([source[:, 0] * (2 / width), source[:, 1] * (2 / height)], dim=-1)
     images = block.float().permute(0, 3, 1, 2)
     warped = nn.functional.grid_sample(images, grid, padding_mode="border", align_corners=False)
-    return warped.permute(0, 2, 3, 1)
+    return warped.permute(0, 2, 3, 1).contiguous()  # as images are read, channels last
 
 
 def _crop(block: torch.Tensor, smallest: float, chance: torch.Generator) -> torch.Tensor:

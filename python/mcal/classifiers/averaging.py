@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-
 from ._torch import nn, torch
 
 __all__ = ["Average"]
@@ -18,11 +16,10 @@ class Average:
     """
 
     def __init__(self, network: nn.Module, share: float) -> None:
-        self.network = copy.deepcopy(network)
         self._share = share
         self._steps = 0
-        self._averaged = _floating(self.network)
         self._latest = _floating(network)
+        self._averaged = [tensor.clone() for tensor in self._latest]
         # A recorded step reads it; a number would stay what it was.
         self._weight = self._averaged[0].new_ones(())
 

@@ -74,8 +74,8 @@ def _schedule(
     labelled = training_batches(n_train, recipe.batch_size, steps, seed)
     if recipe.consistency is None:
         return zip(labelled, repeat(np.empty(0, np.int64)), strict=False)
-    size = recipe.consistency.batch_size
-    others = training_batches(n_unlabelled, size, steps, derive_seed(seed, 0, "unlabelled"))
+    seed = derive_seed(seed, 0, "unlabelled")
+    others = training_batches(n_unlabelled, recipe.n_unlabelled, steps, seed)
     return zip(labelled, others, strict=True)
 
 
