@@ -1,0 +1,164 @@
+"""The data sets this machine has, put in an order whose every beginning is balanced.
+
+A data set is decoded once into ``OUT/cache/NAME``: images, labels and classes. There the first n
+items hold as many of each class as can be, so that a reduced pool, or Figure 13's subset with k
+items a class, is simply ``limit``.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from mcal.errors import McalError, PoolError
+from mcal.pools import open_pool, read_truth
+from mcal.settings import PoolSettings
+from mcal.types import IndexArray
+
+__all__ = ["DataSet", "find_data_set"]
+
+KNOWN = ("fashion-mnist", "cifar10", "cifar100", "digits")
+FOLDER = "imagenet-folder:"
+CIFAR10_CLASSES = (
+    "airplane",
+    "automobile",
+    "bird",
+    "cat",
+    "deer",
+    "dog",
+    "frog",
+    "horse",
+    "ship",
+    "truck",
+)
+ORDER_SEED = 2021
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """Where a data set lies; small, so that it can be sent to another process."""
+
+    name: str  # "fashion-mnist", ...: the paper's own, whatever the files
+    key: str  # what runs on it are filed under: "cifar10-jpeg" is not "cifar10"
+    folder: Path
+    classes: tuple[str, ...]
+    n_items: int
+
+    @property
+    def is_tree(self) -> bool:
+        """Whether it is a folder of images, which stays where it is."""
+        return self.key.startswith("folder-")
+
+    def pool(self, n_items: int) -> PoolSettings:
+        """The first ``n_items``, as mcal's settings name them."""
+        if self.is_tree:
+            return PoolSettings(kind="image-tree", path=self.folder, limit=n_items)
+        return PoolSettings(kind="array", path=self.folder / "images.npy", limit=n_items)
+
+    def truth(self, n_items: int, random_labels: bool) -> IndexArray:
+        """(n_items,) labels that only the evaluation and the oracle see."""
+        if self.is_tree:
+            return read_truth(self.pool(n_items), None)
+        labels: IndexArray = np.load(self.folder / _labels_file(random_labels))[:n_items]
+        return labels
+
+
+def find_data_set(name: str, out: Path, *, cifar10_jpeg: Path | None = None) -> DataSet:
+    """The data set called ``name``, decoded into the cache if it is not there yet.
+
+    Raises
+    ------
+    McalError
+        This machine does not have it; the message says what was looked for.
+    ValueError
+        An unknown name.
+    """
+    if name.startswith(FOLDER):
+        root = Path(name.removeprefix(FOLDER)).expanduser()
+        settings = PoolSettings(kind="image-tree", path=root)
+        pool, n_items = _classes_of_tree(settings)
+        return DataSet("imagenet", f"folder-{root.name}", root, pool, n_items)
+    if name not in KNOWN:
+        raise ValueError(
+            f"dataset: expected one of {', '.join(KNOWN)} or {FOLDER}PATH, found {name!r}"
+        )
+    jpeg = cifar10_jpeg if name == "cifar10" else None
+    key = name if jpeg is None else f"{name}-jpeg"
+    folder = out / "cache" / key
+    if not (folder / "classes.json").exists():
+        images, labels, classes = _read_known(name) if jpeg is None else _read_jpeg(jpeg)
+        _keep(folder, images, labels, classes)
+    classes = tuple(json.loads((folder / "classes.json").read_text()))
+    labels = np.load(folder / _labels_file(False), mmap_mode="r")
+    return DataSet(name, key, folder, classes, labels.shape[0])
+
+
+def _classes_of_tree(settings: PoolSettings) -> tuple[tuple[str, ...], int]:
+    truth = read_truth(settings, None)
+    assert settings.path is not None
+    folders = sorted(p.name for p in settings.path.iterdir() if p.is_dir() and p.name[0] != ".")
+    return tuple(folders), truth.size
+
+
+def _read_known(name: str) -> tuple[npt.NDArray[np.uint8], IndexArray, tuple[str, ...]]:
+    settings = PoolSettings.model_validate({"kind": name})
+    try:
+        pool = open_pool(settings, None)
+    except McalError as error:
+        raise PoolError(f"{name}: not found on this machine: {error}") from error
+    return pool.read(np.arange(pool.n_pool)), read_truth(settings, None), pool.classes
+
+
+def _read_jpeg(path: Path) -> tuple[npt.NDArray[np.uint8], IndexArray, tuple[str, ...]]:
+    """CIFAR-10 as JPEG files end to end: arrays ``blob``, ``lens`` and ``y``."""
+    from PIL import Image
+
+    try:
+        with np.load(path) as stored:
+            blob, ends, labels = stored["blob"], np.cumsum(stored["lens"]), stored["y"]
+    except OSError as error:
+        raise PoolError(f"{path}: not found or not readable: {error}") from error
+    images = np.empty((labels.size, 32, 32, 3), np.uint8)
+    for row, (begin, end) in enumerate(zip(np.append(0, ends[:-1]), ends, strict=True)):
+        with Image.open(io.BytesIO(blob[begin:end].tobytes())) as image:
+            images[row] = np.asarray(image.convert("RGB"))
+    return images, labels.astype(np.int64), CIFAR10_CLASSES
+
+
+def _keep(
+    folder: Path, images: npt.NDArray[np.uint8], labels: IndexArray, classes: tuple[str, ...]
+) -> None:
+    """Write the cache whole, or not at all."""
+    making = folder.with_name(f".{folder.name}.{os.getpid()}")
+    making.mkdir(parents=True)
+    order = balanced_order(labels)
+    np.save(making / "images.npy", images[order])
+    np.save(making / _labels_file(False), labels[order])
+    shuffled = np.random.default_rng(ORDER_SEED + 1).permutation(labels)
+    np.save(making / _labels_file(True), shuffled)
+    (making / "classes.json").write_text(json.dumps(classes))
+    if folder.exists():
+        shutil.rmtree(folder)
+    making.rename(folder)
+
+
+def balanced_order(labels: IndexArray) -> IndexArray:
+    """Rows in a random order of which every beginning has as many of each class as it can."""
+    random = np.random.default_rng(ORDER_SEED)
+    turn = np.empty(labels.size, np.int64)  # the how-many-th of its class
+    for label in np.unique(labels):
+        rows = random.permutation(np.flatnonzero(labels == label))
+        turn[rows] = np.arange(rows.size)
+    order: IndexArray = np.lexsort((random.random(labels.size), turn))
+    return order
+
+
+def _labels_file(random_labels: bool) -> str:
+    return "labels-random.npy" if random_labels else "labels.npy"

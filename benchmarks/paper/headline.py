@@ -1,0 +1,193 @@
+"""The headline: every way to label, on the same seeds and machine: dollars, error, GPU minutes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .datasets import DataSet
+from .options import RECIPES
+from .printed import TABLE_1, TABLE_2
+from .results import human_usd, oracle_row
+from .study import Product, Study
+
+__all__ = ["headline"]
+
+Row = dict[str, Any]
+N_SEEDS = 5
+COLUMNS = {
+    "data": ("data set", ""),
+    "target_error": ("eps", ".0%"),
+    "who": ("who", ""),
+    "total_usd": ("total $", ",.2f"),
+    "total_usd_sd": ("sd $", ",.2f"),
+    "human_only_usd": ("people only $", ",.2f"),
+    "saving": ("saved", ".1%"),
+    "test_usd": ("T $", ",.2f"),
+    "train_usd": ("B $", ",.2f"),
+    "audit_usd": ("audit $", ",.2f"),
+    "rest_usd": ("rest $", ",.2f"),
+    "training_usd": ("training $", ",.2f"),
+    "machine_share": ("|S|/|X|", ".1%"),
+    "gpu_minutes": ("device min", ".1f"),
+    "errors": ("error of each seed", ""),
+    "kept": ("kept", ""),
+    "n_seeds": ("seeds", "d"),
+}
+
+
+def headline(study: Study) -> Product:
+    """Rows in the order that runs are wanted in: recipes, the paper's rules, 1 %, naive, random."""
+    options = study.options
+    targets = options.chosen_targets()
+    recipes = options.recipes or tuple(r for r in RECIPES if r != "paper")
+    policies = options.policies or ("default", "paper")
+    price = options.chosen_prices()[0]
+    rows: list[Row] = []
+    for data in study.data:
+        rows += _known(study, data, price)
+    for target_error in targets:
+        for data in study.data:
+            if "default" in policies:
+                for recipe in recipes:
+                    rows.append(_mcal(study, data, price, target_error, "default", recipe))
+            if "paper" in policies:
+                paper = options.paper_recipe
+                rows.append(_mcal(study, data, price, target_error, "paper", paper))
+    if "default" in policies:
+        rows += [_random(study, data, price, targets[0], recipes[0]) for data in study.data]
+    for data in study.data:
+        rows += _active_learning(study, data, price, targets, recipes[0])
+    architectures = options.chosen_architectures()
+    jobs = max((row.get("jobs_max", 1) for row in rows if row), default=1)
+    note = (
+        f"{study.setting(study.data, architectures, recipes)} ${price:g} a label, "
+        f"${options.gpu_usd_per_hour:g} an hour of the device, every second of training and "
+        f"scoring is paid; up to {jobs} campaigns at a time shared it. Errors: wrong machine "
+        "labels / N by the truth. Oracle AL takes the best delta in hindsight."
+    )
+    return Product(
+        "headline",
+        "Headline: the same seeds and machine, every way to label",
+        note,
+        [row for row in rows if row],
+        columns=COLUMNS,
+    )
+
+
+def _mcal(
+    study: Study, data: DataSet, price: float, target_error: float, policy: str, recipe: str
+) -> Row:
+    row = study.campaign(
+        data, recipe=recipe, policy=policy, price=price, target_error=target_error, seeds=N_SEEDS
+    )
+    who = f"mcal, {recipe}" if policy == "default" else f"paper's rules, {recipe}"
+    return {} if row is None else _named(data, target_error, who, row)
+
+
+def _random(study: Study, data: DataSet, price: float, target_error: float, recipe: str) -> Row:
+    if data.is_tree:
+        return {}
+    row = study.campaign(
+        data,
+        recipe=recipe,
+        price=price,
+        target_error=target_error,
+        seeds=2,
+        random_labels=True,
+    )
+    who = f"mcal, {recipe}, random labels"
+    return {} if row is None else _named(data, target_error, who, row)
+
+
+def _named(data: DataSet, target_error: float, who: str, row: Row) -> Row:
+    errors = [float(error) for error in row["errors"].split()]
+    n_kept = sum(error <= target_error for error in errors)
+    return {
+        "data": data.key,
+        "target_error": target_error,
+        "who": who,
+        **row,
+        "errors": " ".join(f"{error:.2%}" for error in errors),
+        "kept": f"{n_kept}/{len(errors)}",
+    }
+
+
+def _active_learning(
+    study: Study, data: DataSet, price: float, targets: tuple[float, ...], recipe: str
+) -> list[Row]:
+    """Each delta by itself, and the best of them."""
+    rows: list[Row] = []
+    for architecture in study.options.chosen_architectures():
+        for target_error in targets:
+            found = study.naive(data, architecture, recipe, price=price, target_error=target_error)
+            for row in found:
+                who = f"naive AL {row['delta']:.3g}, {architecture}/{recipe}"
+                rows.append(_naive_named(data, target_error, who, row))
+            if found:
+                who = f"oracle AL, {architecture}/{recipe}"
+                rows.append(_naive_named(data, target_error, who, oracle_row(found)))
+    return rows
+
+
+def _naive_named(data: DataSet, target_error: float, who: str, row: Row) -> Row:
+    price = row["human_only_usd"] / row["n_pool"]
+    usd = {
+        f"{phase}_usd": row[f"{phase}_share"] * row["human_only_usd"] for phase in ("test", "train")
+    }
+    rest = row["labels_usd"] - sum(usd.values())
+    return {
+        **row,
+        **usd,
+        "price": price,
+        "data": data.key,
+        "target_error": target_error,
+        "who": who,
+        "rest_usd": rest,
+        "errors": f"{row['error']:.2%}",
+        "kept": f"{int(row['error'] <= target_error)}/1",
+        "n_seeds": 1,
+    }
+
+
+def _known(study: Study, data: DataSet, price: float) -> list[Row]:
+    """People alone, and what the paper printed for eps = 5 %."""
+    n_items = study.options.n_items(data.n_items)
+    people_usd = human_usd(n_items, price)
+    rows: list[Row] = [
+        {
+            "data": data.key,
+            "who": "people only",
+            "total_usd": people_usd,
+            "human_only_usd": people_usd,
+            "saving": 0.0,
+            "machine_share": 0.0,
+        }
+    ]
+    for cell in TABLE_1:
+        if (cell.dataset, cell.price) != (data.name, price):
+            continue
+        usd, is_bound = cell.repriced
+        shared = {
+            "data": data.key,
+            "target_error": 0.05,
+            "human_only_usd": float(cell.human_usd),
+            "machine_share": cell.machine_share,
+            "errors": f"{cell.error:.2%}",
+        }
+        bound = ", at least" if is_bound else ""
+        for who, total in (("as printed", float(cell.total_usd)), (f"all of X{bound}", usd)):
+            saved = 1.0 - total / cell.human_usd
+            rows.append({**shared, "who": f"paper, {who}", "total_usd": total, "saving": saved})
+    for oracle in TABLE_2:
+        where = (oracle.dataset, oracle.price, oracle.architecture)
+        if where == (data.name, price, "resnet18") and oracle.repriced_usd is not None:
+            rows.append(
+                {
+                    "data": data.key,
+                    "target_error": 0.05,
+                    "who": "paper, oracle AL, all of X",
+                    "total_usd": oracle.repriced_usd,
+                    "machine_share": oracle.machine_share,
+                }
+            )
+    return rows

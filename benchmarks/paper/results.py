@@ -1,0 +1,77 @@
+"""Records of several seeds, made one row each. Pure."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from typing import Any
+
+from mcal.simulation import Outcome
+
+from .printed import PRICED_SHARE
+from .runs import Record
+
+__all__ = ["campaign_row", "human_usd", "oracle_row", "sweep_row"]
+
+Row = dict[str, Any]
+
+
+def human_usd(n_items: int, price: float) -> float:
+    """People alone."""
+    return n_items * price
+
+
+def campaign_row(records: Sequence[Record]) -> Row:
+    """Means over seeds; what differs between seeds and should be seen has its extremes."""
+    values = [record.values for record in records]
+    n_pool = values[0]["n_pool"]
+    row: Row = {"n_seeds": len(values), "n_pool": n_pool}
+    for phase in ("test", "train", "audit", "rest"):
+        row[f"{phase}_share"] = _mean([v[f"n_{phase}"] / n_pool for v in values])
+        row[f"{phase}_usd"] = _mean([v[f"{phase}_usd"] for v in values])
+    row["machine_share"] = _mean([v["n_machine"] / n_pool for v in values])
+    models = [v["model"] or "people" for v in values]
+    row["model"] = "+".join(sorted({model.split("/")[0] for model in models}))
+    for key in ("human_only_usd", "training_usd", "total_usd", "error", "rounds"):
+        row[key] = _mean([v[key] for v in values])
+    totals = [v["total_usd"] for v in values]
+    row["total_usd_sd"] = statistics.stdev(totals) if len(totals) > 1 else None
+    row["error_max"] = max(v["error"] for v in values)
+    row["errors"] = " ".join(f"{v['error']:.4f}" for v in values)
+    certified = [v["certified_error"] for v in values if v["certified_error"] is not None]
+    row["certified_error_max"] = max(certified, default=None)
+    row["saving"] = 1.0 - row["total_usd"] / row["human_only_usd"]
+    row["total_usd_as_paper"] = (
+        PRICED_SHARE * _mean([v["labels_usd"] for v in values]) + (row["training_usd"])
+    )
+    row["gpu_minutes"] = _mean([(v["train_s"] + v["score_s"]) / 60 for v in values])
+    row["jobs_max"] = max(record.made["jobs"] for record in records)
+    row["device"] = "+".join(sorted({str(r.made["gpu"] or r.made["processor"]) for r in records}))
+    return row
+
+
+def sweep_row(outcome: Outcome, seconds: float) -> Row:
+    """A naive campaign."""
+    return {
+        "n_pool": outcome.n_pool,
+        "test_share": outcome.n_test / outcome.n_pool,
+        "train_share": outcome.n_train / outcome.n_pool,
+        "machine_share": outcome.n_machine / outcome.n_pool,
+        "rounds": outcome.rounds,
+        "human_only_usd": outcome.human_only_usd,
+        "labels_usd": outcome.labels_usd,
+        "training_usd": outcome.training_usd,
+        "total_usd": outcome.total_usd,
+        "saving": 1.0 - outcome.total_usd / outcome.human_only_usd,
+        "error": outcome.error,
+        "gpu_minutes": seconds / 60,
+    }
+
+
+def oracle_row(rows: Sequence[Row]) -> Row:
+    """The cheapest delta in hindsight, by dollars alone."""
+    return min(rows, key=lambda row: row["total_usd"])
+
+
+def _mean(values: Sequence[float]) -> float:
+    return statistics.fmean(values)

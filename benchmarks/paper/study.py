@@ -1,0 +1,189 @@
+"""What a table or figure asks for: first to learn which runs it needs, then for what they found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from .campaigns import campaign_run
+from .datasets import DataSet
+from .options import Options
+from .rankings import RankingRun
+from .results import campaign_row, sweep_row
+from .runs import Cabinet, Record, Run
+from .sweeps import Curves, Sweep, SweepRun, open_sweep
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["Product", "Study"]
+
+Row = dict[str, Any]
+NICE = {
+    "fashion-mnist": "Fashion-MNIST",
+    "cifar10": "CIFAR-10",
+    "cifar10-jpeg": "CIFAR-10 (JPEG)",
+    "cifar100": "CIFAR-100",
+    "digits": "digits",
+}
+
+
+@dataclass(frozen=True)
+class Product:
+    """A table or figure, before it is a file."""
+
+    name: str
+    title: str
+    note: str
+    rows: list[Row]
+    panels: Sequence[Callable[[Axes], None]] = ()
+    columns: dict[str, tuple[str, str]] | None = None  # of a table: key -> heading, format
+
+
+@dataclass
+class Study:
+    """Options, data sets, and the cabinet. While ``planning`` it finds nothing and takes note."""
+
+    options: Options
+    data: Sequence[DataSet]
+    cabinet: Cabinet
+    planning: bool = False
+    wanted: list[Run] = field(default_factory=list)
+    _sweeps: dict[str, Sweep] = field(default_factory=dict)
+
+    def get(self, run: Run) -> Record | None:
+        """What a run found; None where it has not been done."""
+        self.wanted.append(run)
+        return None if self.planning else self.cabinet.load(run)
+
+    # -- campaigns ---------------------------------------------------------------------------
+
+    def ways(self) -> Iterator[tuple[str, str, str]]:
+        """mcal's ways to label: name, preset and recipe."""
+        policies = self.options.policies or ("default", "paper")
+        if "default" in policies:
+            for recipe in self.options.chosen_recipes():
+                yield f"mcal, {recipe}", "default", recipe
+        if "paper" in policies:
+            recipe = self.options.paper_recipe
+            yield f"mcal, paper's rules, {recipe}", "paper", recipe
+
+    def campaign(
+        self,
+        data: DataSet,
+        *,
+        recipe: str,
+        price: float,
+        target_error: float,
+        policy: str = "default",
+        architectures: Sequence[str] | None = None,
+        seeds: int = 1,
+        **more: Any,
+    ) -> Row | None:
+        """Means over the seeds that are done; None where none is."""
+        records = [
+            self.get(
+                campaign_run(
+                    self.options,
+                    data,
+                    architectures=architectures or self.options.chosen_architectures(),
+                    recipe=recipe,
+                    policy=policy,
+                    price=price,
+                    target_error=target_error,
+                    seed=seed,
+                    **more,
+                )
+            )
+            for seed in range(self.options.n_seeds(seeds))
+        ]
+        done = [record for record in records if record is not None]
+        return campaign_row(done) if done else None
+
+    # -- sweeps ------------------------------------------------------------------------------
+
+    def sweep(
+        self, data: DataSet, architecture: str, recipe: str, delta: float, seed: int = 0
+    ) -> Sweep | None:
+        """Recorded active learning, kept in memory while the study lasts."""
+        run = SweepRun(
+            data,
+            self.options.n_items(data.n_items),
+            self.options.candidate(architecture, recipe),
+            delta,
+            min(self.options.chosen_targets()),
+            seed,
+        )
+        record = self.get(run)
+        if record is None:
+            return None
+        key = str(record.arrays_file)
+        if key not in self._sweeps:
+            self._sweeps = {**dict(list(self._sweeps.items())[-3:]), key: open_sweep(run, record)}
+        return self._sweeps[key]
+
+    def curves(self, data: DataSet, architecture: str, recipe: str, delta: float) -> Curves | None:
+        """Learning curves of a sweep."""
+        sweep = self.sweep(data, architecture, recipe, delta)
+        return None if sweep is None else sweep.curves()
+
+    def naive(
+        self,
+        data: DataSet,
+        architecture: str,
+        recipe: str,
+        *,
+        price: float,
+        target_error: float,
+        seeds: int = 1,
+    ) -> list[Row]:
+        """A row for each delta and seed that is done."""
+        rows = []
+        for seed in range(self.options.n_seeds(seeds)):
+            for delta in self.options.chosen_deltas():
+                sweep = self.sweep(data, architecture, recipe, delta, seed)
+                if sweep is None:
+                    continue
+                outcome = sweep.outcome(price, target_error, self.options.gpu_usd_per_hour)
+                seconds = sum(sum(pair) for pair in sweep.seconds[: outcome.rounds])
+                rows.append(
+                    {
+                        "data": data.key,
+                        "architecture": architecture,
+                        "recipe": recipe,
+                        "delta": delta,
+                        "seed": seed,
+                        **sweep_row(outcome, seconds),
+                    }
+                )
+        return rows
+
+    def ranking(self, data: DataSet, architecture: str, recipe: str, share: float) -> Record | None:
+        """A model trained on ``share`` of the pool, asked about the rest."""
+        n_items = self.options.n_items(data.n_items)
+        candidate = self.options.candidate(architecture, recipe)
+        return self.get(RankingRun(data, n_items, candidate, round(share * n_items), 0))
+
+    # -- words -------------------------------------------------------------------------------
+
+    def name_of(self, data: DataSet) -> str:
+        return NICE.get(data.key, data.key)
+
+    def setting(
+        self, data: Sequence[DataSet], architectures: Sequence[str], recipes: Sequence[str]
+    ) -> str:
+        """What was measured, in words."""
+        pools = ", ".join(
+            f"{self.name_of(each)} N = {self.options.n_items(each.n_items):,} of {each.n_items:,}"
+            for each in data
+        )
+        trained = ", ".join(
+            f"{architecture}/{recipe}" + ("" if epochs is None else f" ({epochs} epochs)")
+            for architecture in architectures
+            for recipe in recipes
+            for epochs in [self.options.epochs_of(recipe, architecture)]
+        )
+        reduced = "Reduced scale. " if self.options.scale < 1.0 else ""
+        where = "GPU" if self.options.device.startswith("cuda") else "CPU"
+        return f"{reduced}Ours: {pools}; {trained}; {where}."
