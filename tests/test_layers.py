@@ -89,6 +89,7 @@ DOORS: dict[str, set[str]] = {
     "sqlite3": {"annotators", "store"},
     "starlette": {"annotators"},
     "tenacity": {"annotators"},
+    "timm": {"classifiers"},
     "torch": {"classifiers"},
     "torchvision": {"classifiers", "pools"},
     "typer": {"cli"},

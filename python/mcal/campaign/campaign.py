@@ -32,7 +32,7 @@ from .recording import OnEvent
 from .result import CampaignResult, read_result
 from .showing import Shown
 from .steps import Steps
-from .training import Trainer
+from .training import Trainer, checkpoints_of
 
 __all__ = ["Campaign"]
 
@@ -118,7 +118,7 @@ class Campaign(Shown):
         labels = known_labels(known, pool, settings)
         usable = known_to_train(labels, pool)
         knowing = settings.knowing(labels.indices.size)
-        candidates = _candidates(classifiers, settings, pool)
+        candidates = _candidates(classifiers, settings, pool, folder)
         check_size(pool, labels, usable, knowing, len(candidates))
         store = Store.create(
             folder,
@@ -177,7 +177,7 @@ class Campaign(Shown):
                     "or other contents)"
                 )
             settings = with_budget(store, budget_usd)
-            candidates = _candidates(classifiers, settings, pool)
+            candidates = _candidates(classifiers, settings, pool, folder)
             return cls(
                 store,
                 pool=pool,
@@ -360,12 +360,13 @@ class Campaign(Shown):
 
 
 def _candidates(
-    classifiers: Sequence[Classifier] | None, settings: Settings, pool: Pool
+    classifiers: Sequence[Classifier] | None, settings: Settings, pool: Pool, folder: Path
 ) -> Sequence[Classifier]:
     if classifiers is None:
         from ..classifiers import open_classifier
 
-        classifiers = [open_classifier(choice, pool) for choice in settings.classifier]
+        cache = checkpoints_of(folder)
+        classifiers = [open_classifier(each, pool, cache=cache) for each in settings.classifier]
     names = [c.name for c in classifiers]
     if not names or len(set(names)) < len(names):
         raise ValueError(f"classifiers: expected one or more with different names, found {names}")

@@ -16,10 +16,15 @@ from ..store import Store
 from ..types import Classifier, IndexArray, Pool, Progress, TrainedModel, no_progress
 from .scoring import ItemScores, choose_engine, score_items
 
-__all__ = ["OutOfMoney", "Trained", "Trainer"]
+__all__ = ["OutOfMoney", "Trained", "Trainer", "checkpoints_of"]
 
 _KEY_LENGTH = 16
 HEARTBEAT_S = 1.0  # at most this much of a killed training goes uncharged
+
+
+def checkpoints_of(folder: Path) -> Path:
+    """Where a campaign keeps trained models, and what can be computed again."""
+    return folder / "checkpoints"
 
 
 class OutOfMoney(Exception):
@@ -98,7 +103,7 @@ class Trainer:
         self, store: Store, pool: Pool, folder: Path, prices: PriceSettings, selection: str
     ) -> None:
         self._store, self._pool, self._prices, self._selection = store, pool, prices, selection
-        self._folder = folder / "checkpoints"
+        self._folder = checkpoints_of(folder)
 
     def checkpoint(
         self, classifier: str, round_: int, seed: int, indices: IndexArray, labels: IndexArray

@@ -16,7 +16,13 @@ from mcal.errors import MissingExtraError
 from ._torch import nn, torch
 from .convolutions import Cnn18, SmallCnn
 
-__all__ = ["Network", "build_network", "check_architecture"]
+__all__ = [
+    "Network",
+    "build_network",
+    "check_architecture",
+    "remove_last_layer",
+    "torchvision_models",
+]
 
 _OWN: dict[str, type[SmallCnn | Cnn18]] = {"small-cnn": SmallCnn, "cnn18": Cnn18}
 _SMALL_SIDE = 64  # below it the usual stems, made for 224 x 224, leave next to nothing
@@ -57,7 +63,7 @@ def check_architecture(architecture: str, kind: str) -> None:
                 f"found {architecture!r} for {kind}"
             )
     elif architecture not in _OWN:
-        known = _torchvision_models().list_models(module=_torchvision_models())
+        known = torchvision_models().list_models(module=torchvision_models())
         if architecture not in known:
             near = difflib.get_close_matches(architecture, [*_OWN, *known, "linear"], n=5)
             hint = f"one like {', '.join(near)}" if near else "a torchvision classification model"
@@ -89,7 +95,7 @@ def build_network(architecture: str, item_shape: tuple[int, ...], n_classes: int
 def _torchvision_body(
     architecture: str, height: int, width: int, channels: int
 ) -> tuple[nn.Module, int]:
-    models = _torchvision_models()
+    models = torchvision_models()
     options: dict[str, Any] = {"weights": None}
     if architecture in ("googlenet", "inception_v3"):
         options |= {"aux_logits": False, "init_weights": True}
@@ -106,7 +112,7 @@ def _torchvision_body(
         side = None
     if architecture.startswith(_ONE_SIDE_ONLY):
         side = _FULL_SIDE
-    n_features = _remove_last_layer(body)
+    n_features = remove_last_layer(body)
     if side is not None and (height, width) != (side, side):
         body = nn.Sequential(
             nn.Upsample(size=(side, side), mode="bilinear", align_corners=False), body
@@ -131,7 +137,7 @@ def _change_first_convolution(body: nn.Module, channels: int) -> None:
         body.set_submodule(name, new)
 
 
-def _remove_last_layer(body: nn.Module) -> int:
+def remove_last_layer(body: nn.Module) -> int:
     """Replace the layer that makes the logits by nothing; return the width of what enters it.
 
     It is the last linear layer, or where there is none (SqueezeNet) the last convolution.
@@ -145,7 +151,7 @@ def _remove_last_layer(body: nn.Module) -> int:
     raise ValueError("architecture: expected one with a linear layer or a convolution, found none")
 
 
-def _torchvision_models() -> ModuleType:
+def torchvision_models() -> ModuleType:
     try:
         import torchvision
     except ModuleNotFoundError as error:

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from mcal.settings import ClassifierSettings
 from mcal.types import Classifier, Pool
 
+if TYPE_CHECKING:
+    from ._torch import torch
+    from .torch_classifier import TorchClassifier
+
 __all__ = ["open_classifier"]
 
 
-def open_classifier(settings: ClassifierSettings, pool: Pool) -> Classifier:
+def open_classifier(
+    settings: ClassifierSettings, pool: Pool, *, cache: Path | None = None
+) -> Classifier:
     """The classifier that ``settings`` describes, for the items of ``pool``.
 
     Parameters
@@ -18,47 +28,107 @@ def open_classifier(settings: ClassifierSettings, pool: Pool) -> Classifier:
     settings : ClassifierSettings
         ``architecture="auto"`` takes a linear head for embeddings, for images ResNet-18 on a GPU
         and the small network on a CPU. ``device="auto"`` takes a CUDA GPU when there is one.
-        ``epochs`` and ``batch_size`` replace the recipe's own. Several ``members`` are an ensemble
-        of such classifiers.
+        ``epochs``, ``batch_size`` and ``pretrain_epochs`` replace the recipe's own. Several
+        ``members`` are an ensemble of such classifiers.
     pool : Pool
         Its kind and classes are looked at, and one item is read for its shape.
+    cache : Path, optional
+        Folder for what is computed once for a pool, without labels: a pre-trained body, features.
+        Without one they are kept in memory.
 
     Returns
     -------
     Classifier
-        Named "architecture/recipe", with "-x5" for 5 members and "-learned" for that ranking.
+        Named "architecture/recipe", "architecture-self/embedding", or for features from elsewhere
+        by what computes them; with "-x5" for 5 members and "-learned" for that ranking.
 
     Raises
     ------
     ValueError
-        Unknown architecture or device, or an architecture or recipe that does not fit the pool's
-        kind.
+        Unknown architecture, features or device, or an architecture or recipe that does not fit
+        the pool's kind.
     MissingExtraError
-        torch, or for its architectures torchvision, is not installed.
+        torch, or for its architectures torchvision, or for its models timm, is not installed.
     """
-    from .architectures import check_architecture
     from .devices import choose_device
     from .ensemble import Ensemble
     from .learned import CrossFitted
+
+    device = choose_device(settings.device)
+    on_features = settings.recipe == "embedding" and pool.kind != "embeddings"
+    open_one = _open_head if on_features else _open_network
+    classifier = open_one(settings, pool, device, cache)
+    if settings.ranking == "learned":
+        return CrossFitted(classifier, settings.members)
+    return Ensemble(classifier, settings.members) if settings.members > 1 else classifier
+
+
+def _open_network(
+    settings: ClassifierSettings, pool: Pool, device: torch.device, cache: Path | None
+) -> TorchClassifier:
+    """A network that learns from the items as they are."""
+    from .architectures import check_architecture
+    from .body import Body
     from .recipes import recipe_for
     from .torch_classifier import TorchClassifier
 
-    device = choose_device(settings.device)
+    if settings.features is not None:
+        raise ValueError(
+            f"features: expected none for a pool of embeddings, found {settings.features!r}"
+        )
     architecture = settings.architecture
     if architecture == "auto":
-        if pool.kind == "embeddings":
-            architecture = "linear"
-        else:
-            architecture = "small-cnn" if device.type == "cpu" else "resnet18"
+        architecture = "linear" if pool.kind == "embeddings" else _network_for(device)
     check_architecture(architecture, pool.kind)
     recipe = recipe_for(
         settings.recipe,
         architecture,
-        tuple(pool.read(np.zeros(1, np.int64)).shape[1:]),
+        _item_shape(pool),
         epochs=settings.epochs,
         batch_size=settings.batch_size,
+        pretrain_epochs=settings.pretrain_epochs,
     )
-    classifier = TorchClassifier(architecture, recipe, device)
-    if settings.ranking == "learned":
-        return CrossFitted(classifier, settings.members)
-    return Ensemble(classifier, settings.members) if settings.members > 1 else classifier
+    body = None
+    if recipe.pretraining is not None:
+        body = Body(architecture, recipe.pretraining, device, cache)
+    return TorchClassifier(architecture, recipe, device, body=body)
+
+
+def _open_head(
+    settings: ClassifierSettings, pool: Pool, device: torch.device, cache: Path | None
+) -> TorchClassifier:
+    """A head on features of images."""
+    from .architectures import check_architecture
+    from .body import Body
+    from .features import Features
+    from .frozen import check_features, open_frozen
+    from .recipes import recipe_for, self_taught
+    from .torch_classifier import TorchClassifier
+
+    architecture, name = settings.architecture, settings.features or "self"
+    check_features(name)
+    if name == "self":
+        architecture = _network_for(device) if architecture == "auto" else architecture
+        check_architecture(architecture, "images")
+        pretraining = self_taught(architecture, _item_shape(pool), settings.pretrain_epochs)
+        body = Body(architecture, pretraining, device, cache)
+        features = Features(name, body.frozen, device, cache)
+        called = f"{architecture}-self"
+    elif architecture in ("auto", "linear"):
+        features = Features(name, lambda *_: open_frozen(name, device), device, cache)
+        called = re.sub(r"[^\w.]+", "-", name).strip("-.")
+    else:
+        raise ValueError(
+            f"architecture: expected 'auto' or 'linear' beside features {name!r}, "
+            f"found {architecture!r}"
+        )
+    recipe = recipe_for("embedding", "linear", ())
+    return TorchClassifier("linear", recipe, device, features=features, called=called)
+
+
+def _network_for(device: torch.device) -> str:
+    return "small-cnn" if device.type == "cpu" else "resnet18"
+
+
+def _item_shape(pool: Pool) -> tuple[int, ...]:
+    return tuple(pool.read(np.zeros(1, np.int64)).shape[1:])

@@ -15,7 +15,7 @@ from .distortion import distort
 from .items import Normalisation
 from .recipes import Recipe
 
-__all__ = ["EagerStep", "Step", "step_for"]
+__all__ = ["EagerStep", "Recordable", "Step", "recorded", "step_for"]
 
 _EAGER_STEPS = 3  # before recording: what libraries set up at their first calls cannot be recorded
 
@@ -35,10 +35,29 @@ class Step(Protocol):
         ...
 
 
+class Recordable(Step, Protocol):
+    """A step that a GPU may repeat from a recording of ``run``.
+
+    ``set_share`` does before each run what must not be recorded. All that ``run`` reads or changes
+    stays where it is in the device's memory, and all its chance comes from ``chance``.
+    """
+
+    device: torch.device
+    chance: torch.Generator
+
+    def set_share(self, share: float) -> None: ...
+
+    def run(self, block: torch.Tensor, targets: torch.Tensor) -> None: ...
+
+
 def step_for(network: Network, recipe: Recipe, normalisation: Normalisation, seed: int) -> Step:
     """The step that suits the network's device."""
-    eager = EagerStep(network, recipe, normalisation, seed)
-    return _RecordedStep(eager) if eager.device.type == "cuda" else eager
+    return recorded(EagerStep(network, recipe, normalisation, seed))
+
+
+def recorded(step: Recordable) -> Step:
+    """``step``, repeated from a recording where it runs on a GPU."""
+    return _RecordedStep(step) if step.device.type == "cuda" else step
 
 
 class EagerStep:
@@ -121,13 +140,13 @@ class _Recording:
 
 
 class _RecordedStep:
-    """An ``EagerStep`` that the GPU repeats from a recording of it.
+    """A step that the GPU repeats from a recording of it.
 
     A step is hundreds of kernels of a few microseconds each, which Python launches several times
     more slowly than a GPU runs them.
     """
 
-    def __init__(self, step: EagerStep) -> None:
+    def __init__(self, step: Recordable) -> None:
         self._step = step
         self._n_eager = 0
         self._stream = _recording_stream(step.device)

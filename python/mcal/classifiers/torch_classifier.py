@@ -12,7 +12,10 @@ from mcal.types import IndexArray, Pool, Progress, Scores, no_progress
 from ._torch import torch
 from .architectures import Network, build_network
 from .augmentation import views_of
+from .body import Body
 from .checkpoint import Checkpoint, read_checkpoint, write_checkpoint
+from .features import Features
+from .heads import solve_head
 from .items import Items, Normalisation, shared_items
 from .recipes import Recipe
 from .scoring import fold_batch_norms, score_items
@@ -25,14 +28,36 @@ class TorchClassifier:
     """An architecture and a recipe on a device.
 
     Keeps the items of the last pool it saw there, one copy with the other candidates of a race.
+
+    Parameters
+    ----------
+    architecture : str
+    recipe : Recipe
+    device : torch.device
+    features : Features, optional
+        What its network sees in the place of the items: their features.
+    body : Body, optional
+        What its network begins with: a body taught without labels.
+    called : str, optional
+        What stands for the architecture in its name.
     """
 
-    def __init__(self, architecture: str, recipe: Recipe, device: torch.device) -> None:
-        self.name = f"{architecture}/{recipe.name}"
+    def __init__(
+        self,
+        architecture: str,
+        recipe: Recipe,
+        device: torch.device,
+        *,
+        features: Features | None = None,
+        body: Body | None = None,
+        called: str | None = None,
+    ) -> None:
+        self.name = f"{called or architecture}/{recipe.name}"
         self.architecture = architecture
         self.recipe = recipe
         self.device = str(device)
         self._device = device
+        self._features, self._body = features, body
         self._fingerprint: str | None = None
         self._items: Items | None = None
 
@@ -70,22 +95,36 @@ class TorchClassifier:
         """
         _check_indices(indices, pool)
         _check_labels(labels, indices, pool)
-        items = self.items_of(pool)
+        items = self.items_of(pool, progress)
+        learnt = None if self._body is None else self._body.of(items, pool, progress)
         gpus = [self._device] if self._device.type == "cuda" else []
         with torch.random.fork_rng(devices=gpus):
             torch.manual_seed(seed)
             network = self._network(items.item_shape, len(pool.classes))
-            train_network(
-                network,
-                self.recipe,
-                items,
-                items.normalisation(),
-                indices,
-                labels,
-                _readable(pool) if self.recipe.consistency else indices[:0],
-                seed=seed,
-                progress=progress,
-            )
+            if learnt is not None:
+                network.body.load_state_dict(learnt)
+            if self.recipe.head_penalty is not None:
+                solve_head(
+                    network,
+                    self.recipe.head_penalty,
+                    items,
+                    items.normalisation(),
+                    indices,
+                    labels,
+                    progress=progress,
+                )
+            else:
+                train_network(
+                    network,
+                    self.recipe,
+                    items,
+                    items.normalisation(),
+                    indices,
+                    labels,
+                    _readable(pool) if self.recipe.consistency else indices[:0],
+                    seed=seed,
+                    progress=progress,
+                )
         return TorchModel(self, network, items.normalisation(), items.item_shape, pool.classes)
 
     def load(self, path: Path, pool: Pool) -> TorchModel:
@@ -111,11 +150,15 @@ class TorchClassifier:
             pool.classes,
         )
 
-    def items_of(self, pool: Pool) -> Items:
-        """The items of ``pool`` on this device, those of an earlier call if it is the same pool."""
+    def items_of(self, pool: Pool, progress: Progress = no_progress) -> Items:
+        """The items of ``pool`` on this device, those of an earlier call if it is the same pool.
+
+        Their features, where that is what the network sees.
+        """
         if self._items is None or self._fingerprint != pool.fingerprint:
             self._items = None  # frees the old ones first
-            self._items = shared_items(pool, self._device)
+            seen = pool if self._features is None else self._features.of(pool, progress)
+            self._items = shared_items(seen, self._device)
             self._fingerprint = pool.fingerprint
         return self._items
 
@@ -167,7 +210,7 @@ class TorchModel:
         _check_indices(indices, pool)
         return score_items(
             self._folded,
-            self._classifier.items_of(pool),
+            self._classifier.items_of(pool, progress),
             self._normalisation,
             indices,
             self._views,

@@ -60,8 +60,18 @@ class ClassifierSettings(Model):
     architecture: str = "auto"
     """"small-cnn", "cnn18", "resnet18", "resnet50", "efficientnet_b0", any torchvision
     classification model, "linear" for embeddings, or "auto": by pool and device."""
-    recipe: Literal["fast", "semi", "paper"] = "fast"
-    """How it is trained: in little time, on the items without labels too, or as the paper did."""
+    recipe: Literal["fast", "semi", "self", "embedding", "paper"] = "fast"
+    """How it is trained: in little time; on the items without labels too; after it has taught
+    itself on all items without a label; as a head on features that stay as they are; or as the
+    paper did."""
+    features: str | None = None
+    """For recipe "embedding" on images, what computes them: "torchvision:resnet50",
+    "timm:vit_small_patch14_dinov2", "file:body.pt2" (or TorchScript), "mypackage:function" that
+    returns a torch module or a function of arrays, or "self" (the default): a network that has
+    taught itself on the pool."""
+    pretrain_epochs: Annotated[Whole, Field(ge=1)] | None = None
+    """Passes over the pool by which a network teaches itself, for recipe "self" and features "self"
+    (default: the recipe's)."""
     epochs: Annotated[Whole, Field(ge=1)] | None = None
     """Passes over the training items (default: the recipe's)."""
     batch_size: Annotated[Whole, Field(ge=1)] | None = None
@@ -79,6 +89,24 @@ class ClassifierSettings(Model):
         if self.ranking == "learned" and self.members < 2:
             raise ValueError(
                 f"members: expected at least 2 with ranking = 'learned', found {self.members}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _fits_recipe(self) -> Self:
+        if self.features is not None and self.recipe != "embedding":
+            raise ValueError(
+                f"features: expected recipe = 'embedding' beside it, found {self.recipe!r}"
+            )
+        for name in ("epochs", "batch_size"):
+            if self.recipe == "embedding" and getattr(self, name) is not None:
+                raise ValueError(f"{name}: expected none beside recipe = 'embedding', which solves")
+        of_itself = self.recipe == "self" or (
+            self.recipe == "embedding" and self.features in (None, "self")
+        )
+        if self.pretrain_epochs is not None and not of_itself:
+            raise ValueError(
+                "pretrain_epochs: expected recipe = 'self' or features = 'self' beside it"
             )
         return self
 

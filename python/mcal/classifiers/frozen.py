@@ -1,0 +1,224 @@
+"""Networks that somebody else has trained, and that turn images into features as they are.
+
+The one door to timm.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from mcal.errors import ClassifierError, MissingExtraError
+
+from ._torch import nn, torch
+from .architectures import check_architecture, remove_last_layer, torchvision_models
+
+__all__ = ["Frozen", "check_features", "frozen_network", "open_frozen"]
+
+_FORM = '"torchvision:MODEL", "timm:MODEL", "file:PATH", "MODULE:FUNCTION" or "self"'
+
+
+@dataclass(frozen=True)
+class Frozen:
+    """Images as read, (K, H, W, channels) uint8 on a device, become features (K, D) there."""
+
+    key: str  # differs where the features would
+    embed: Callable[[torch.Tensor], torch.Tensor]
+
+
+@dataclass(frozen=True)
+class _Preparation:
+    """What a network wants its images to be."""
+
+    size: tuple[int, int] | None  # height, width; None: as they are
+    mean: tuple[float, ...]  # of values 0..1, for each colour
+    std: tuple[float, ...]
+    mode: str = "bilinear"
+
+    def apply(self, block: torch.Tensor) -> torch.Tensor:
+        """(K, H, W, channels) uint8 -> (K, 3, height, width) float32."""
+        images = block.permute(0, 3, 1, 2).float().div_(255.0)
+        images = images.expand(-1, 3, -1, -1)  # grey is three equal colours
+        if self.size is not None and tuple(images.shape[2:]) != self.size:
+            images = nn.functional.interpolate(
+                images, size=self.size, mode=self.mode, align_corners=False, antialias=True
+            ).clamp_(0.0, 1.0)  # cubic curves overshoot
+        mean, std = (images.new_tensor(v).view(1, 3, 1, 1) for v in (self.mean, self.std))
+        return (images - mean) / std
+
+
+_AS_THEY_ARE = _Preparation(None, (0.0,) * 3, (1.0,) * 3)
+
+
+def check_features(features: str) -> None:
+    """Raise ``ValueError`` for features that nothing computes; reads no weights.
+
+    ``MissingExtraError`` when the library that has the model is not installed.
+    """
+    source, _, name = features.partition(":")
+    if features == "self":
+        return
+    if not name or not source:
+        raise ValueError(f"features: expected {_FORM}, found {features!r}")
+    if source == "torchvision":
+        check_architecture(name, "images")
+        _torchvision_weights(name)
+    elif source == "timm":
+        if not _timm().is_model(name):
+            raise ValueError(f"features: expected a model of timm, found {features!r}")
+    elif source == "file":
+        if not Path(name).expanduser().is_file():
+            raise ValueError(f"features: expected a file, found {features!r}")
+    else:
+        _function(features)
+
+
+def open_frozen(features: str, device: torch.device) -> Frozen:
+    """Load what ``check_features`` accepts, but "self"; fetches weights that are not there.
+
+    Raises ``ClassifierError`` when that fails.
+    """
+    source, _, name = features.partition(":")
+    try:
+        if source == "torchvision":
+            return _from_torchvision(name, device)
+        if source == "timm":
+            return _from_timm(name, device)
+        if source == "file":
+            return _from_file(Path(name).expanduser(), device)
+        made = _function(features)()
+    except MissingExtraError:
+        raise
+    except Exception as error:  # other people's code, files and servers: anything may come
+        raise ClassifierError(f"features: {features} cannot be loaded: {error}") from error
+    if isinstance(made, nn.Module):
+        return frozen_network(made, _AS_THEY_ARE.apply, device)
+    if callable(made):
+        return Frozen(features, lambda block: _call(made, block, features))
+    raise ClassifierError(
+        f"features: expected {features} to return a torch module or a function of images, "
+        f"found {type(made).__name__}"
+    )
+
+
+def frozen_network(
+    network: nn.Module,
+    prepare: Callable[[torch.Tensor], torch.Tensor],
+    device: torch.device,
+    key: str | None = None,
+) -> Frozen:
+    """``network`` in evaluation mode on a device; its key is the hash of its weights."""
+    network = network.to(device)
+    if key is None:  # an exported program is in evaluation mode, and refuses to be told so
+        network = network.eval().to(memory_format=torch.channels_last)
+        key = weights_hash(network)
+
+    def embed(block: torch.Tensor) -> torch.Tensor:
+        with (
+            torch.inference_mode(),
+            torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"),
+        ):
+            features = network(prepare(block))
+        return _checked(features, len(block))
+
+    return Frozen(key, embed)
+
+
+def weights_hash(network: nn.Module) -> str:
+    """SHA-256 of everything a network has learnt."""
+    digest = hashlib.sha256()
+    for name, value in sorted(network.state_dict().items()):
+        digest.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
+        digest.update(
+            value.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes()
+        )
+    return digest.hexdigest()
+
+
+def _from_torchvision(name: str, device: torch.device) -> Frozen:
+    weights = _torchvision_weights(name)
+    wanted = weights.transforms()
+    body: nn.Module = torchvision_models().get_model(name, weights=weights)
+    remove_last_layer(body)
+    side = wanted.crop_size[0]
+    mode = str(wanted.interpolation.value)
+    preparation = _Preparation((side, side), tuple(wanted.mean), tuple(wanted.std), mode)
+    return frozen_network(body, preparation.apply, device)
+
+
+def _from_timm(name: str, device: torch.device) -> Frozen:
+    timm = _timm()
+    body: nn.Module = timm.create_model(name, pretrained=True, num_classes=0)
+    wanted: dict[str, Any] = timm.data.resolve_model_data_config(body)
+    preparation = _Preparation(
+        tuple(wanted["input_size"][1:]),
+        tuple(wanted["mean"]),
+        tuple(wanted["std"]),
+        "bicubic" if wanted["interpolation"] == "bicubic" else "bilinear",
+    )
+    return frozen_network(body, preparation.apply, device)
+
+
+def _from_file(path: Path, device: torch.device) -> Frozen:
+    with path.open("rb") as file:
+        key = hashlib.file_digest(file, "sha256").hexdigest()
+    if path.suffix == ".pt2":
+        return frozen_network(torch.export.load(path).module(), _AS_THEY_ARE.apply, device, key)
+    with warnings.catch_warnings():  # TorchScript goes on being read while torch reads it
+        warnings.simplefilter("ignore", FutureWarning)
+        script = torch.jit.load(path, map_location=device)  # type: ignore[no-untyped-call]
+    return frozen_network(script.eval(), _AS_THEY_ARE.apply, device, key)
+
+
+def _call(function: Callable[[Any], Any], block: torch.Tensor, features: str) -> torch.Tensor:
+    """A function of NumPy arrays."""
+    found = np.asarray(function(block.cpu().numpy()), dtype=np.float32)
+    return _checked(torch.from_numpy(found).to(block.device), len(block))
+
+
+def _checked(features: Any, n: int) -> torch.Tensor:
+    if not isinstance(features, torch.Tensor) or features.dim() < 2 or len(features) != n:
+        shape = tuple(getattr(features, "shape", ())) or type(features).__name__
+        raise ClassifierError(f"features: expected shape ({n}, D), found {shape}")
+    flat = features.flatten(1).float()
+    if not bool(torch.isfinite(flat).all()):
+        raise ClassifierError("features: expected finite numbers, found NaN or infinity")
+    return flat
+
+
+def _torchvision_weights(name: str) -> Any:
+    weights = torchvision_models().get_model_weights(name)
+    if not len(weights):
+        raise ValueError(f"features: expected a model with weights, found none of {name!r}")
+    return weights.DEFAULT
+
+
+def _timm() -> ModuleType:
+    try:
+        import timm
+        import timm.data
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("timm", "timm") from error
+    module: ModuleType = timm
+    return module
+
+
+def _function(features: str) -> Callable[[], Any]:
+    """What a user's function is; imports its module."""
+    module, _, name = features.partition(":")
+    try:
+        found = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError, TypeError, ValueError) as error:
+        raise ValueError(f"features: expected {_FORM}, found {features!r}: {error}") from error
+    if not callable(found):
+        raise ValueError(f"features: expected a function, found {features!r}")
+    function: Callable[[], Any] = found
+    return function

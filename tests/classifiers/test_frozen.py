@@ -1,0 +1,223 @@
+"""Features of networks from elsewhere. Nothing is fetched: weights are made here."""
+
+from __future__ import annotations
+
+import sys
+import types
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mcal.classifiers import open_classifier
+from mcal.errors import ClassifierError, MissingExtraError
+from mcal.settings import ClassifierSettings
+
+torch = pytest.importorskip("torch")
+torchvision = pytest.importorskip("torchvision")
+
+from mcal.classifiers.frozen import check_features, open_frozen  # noqa: E402
+
+CPU = torch.device("cpu")
+
+
+def block(n: int = 3, side: int = 10, channels: int = 1) -> Any:
+    random = np.random.default_rng(n)
+    return torch.from_numpy(random.integers(0, 256, (n, side, side, channels), dtype=np.uint8))
+
+
+@pytest.fixture
+def weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A state that torchvision finds where it keeps what it has fetched."""
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    torch.manual_seed(0)
+    model = torchvision.models.squeezenet1_1(weights=None)
+    chosen = torchvision.models.SqueezeNet1_1_Weights.DEFAULT
+    folder = tmp_path / "hub" / "checkpoints"
+    folder.mkdir(parents=True)
+    torch.save(model.state_dict(), folder / Path(chosen.url).name)
+    return model.eval(), chosen
+
+
+def test_torchvision_gets_the_size_and_the_colours_it_was_taught_with(weights: Any) -> None:
+    model, chosen = weights
+    images = block(channels=3, side=chosen.transforms().crop_size[0])  # nothing to resize
+    found = open_frozen("torchvision:squeezenet1_1", CPU).embed(images)
+    mean, std = (
+        torch.tensor(getattr(chosen.transforms(), k)).view(3, 1, 1) for k in ("mean", "std")
+    )
+    with torch.no_grad():  # what comes before the layer that makes the logits, pooled as they are
+        expected = model.features((images.permute(0, 3, 1, 2) / 255.0 - mean) / std).mean((2, 3))
+    assert found.shape == (3, 512)
+    torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-3)
+
+
+def test_grey_is_three_equal_colours_and_any_size_will_do(weights: Any) -> None:
+    frozen = open_frozen("torchvision:squeezenet1_1", CPU)
+    grey = block(side=28)
+    found = frozen.embed(grey)
+    assert found.shape == (3, 512)
+    assert found.dtype == torch.float32
+    torch.testing.assert_close(found, frozen.embed(grey.expand(-1, -1, -1, 3)))
+
+
+def test_weights_that_cannot_be_fetched_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+
+    def no_network(*_: Any, **__: Any) -> Any:
+        raise OSError("no network here")
+
+    monkeypatch.setattr("torch.hub.download_url_to_file", no_network)
+    with pytest.raises(ClassifierError, match="torchvision:resnet18 cannot be loaded: no network"):
+        open_frozen("torchvision:resnet18", CPU)
+
+
+def test_timm_gets_the_size_and_the_colours_it_was_taught_with(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    timm = pytest.importorskip("timm")
+    made = timm.create_model
+
+    def unfetched(name: str, *, pretrained: bool, **options: Any) -> Any:
+        assert pretrained
+        torch.manual_seed(0)
+        return made(name, pretrained=False, **options)
+
+    monkeypatch.setattr(timm, "create_model", unfetched)
+    frozen = open_frozen("timm:test_resnet", CPU)
+    model = unfetched("test_resnet", pretrained=True, num_classes=0).eval()
+    wanted = timm.data.resolve_model_data_config(model)
+    side = wanted["input_size"][1]
+    images = block(2, side, 3)
+    with torch.no_grad():
+        x = images.permute(0, 3, 1, 2) / 255.0
+        mean, std = (torch.tensor(wanted[k]).view(3, 1, 1) for k in ("mean", "std"))
+        expected = model((x - mean) / std)
+    torch.testing.assert_close(frozen.embed(images), expected, atol=1e-4, rtol=1e-4)
+    assert frozen.embed(block(2, 28)).shape == expected.shape
+
+
+def test_without_timm_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "timm", None)
+    with pytest.raises(MissingExtraError, match=r"mcal\[timm\]"):
+        check_features("timm:resnet18")
+
+
+class Means(torch.nn.Module):
+    """Mean of each colour."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = torch.nn.Parameter(torch.ones(3))
+
+    def forward(self, images: Any) -> Any:
+        return images.mean((2, 3)) * self.scale
+
+
+@pytest.fixture
+def module(monkeypatch: pytest.MonkeyPatch) -> Any:
+    made: Any = types.ModuleType("somebody")
+    made.network = Means
+    made.function = lambda: lambda images: images.mean(axis=(1, 2))
+    made.flat = lambda: lambda images: np.zeros(len(images))
+    made.broken = lambda: lambda images: np.full((len(images), 2), np.nan)
+    made.nothing = lambda: None
+    made.number = 7
+    monkeypatch.setitem(sys.modules, "somebody", made)
+    return made
+
+
+def test_a_module_gets_values_from_0_to_1_a_function_what_the_pool_reads(module: Any) -> None:
+    images = block(4)
+    expected = images.float().mean((1, 2))
+    frozen = open_frozen("somebody:network", CPU)
+    torch.testing.assert_close(frozen.embed(images), expected.expand(-1, 3) / 255.0)
+    torch.testing.assert_close(open_frozen("somebody:function", CPU).embed(images), expected)
+
+
+def test_the_key_follows_the_weights(module: Any) -> None:
+    first = open_frozen("somebody:network", CPU).key
+    assert open_frozen("somebody:network", CPU).key == first
+    module.network = lambda: torch.nn.Sequential(Means(), torch.nn.Linear(3, 2))
+    assert open_frozen("somebody:network", CPU).key != first
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("flat", r"expected shape \(3, D\), found \(3,\)"),
+        ("broken", "finite"),
+        ("nothing", "found NoneType"),
+    ],
+)
+def test_what_gives_no_features_is_told(module: Any, name: str, message: str) -> None:
+    with pytest.raises(ClassifierError, match=message):
+        open_frozen(f"somebody:{name}", CPU).embed(block())
+
+
+@pytest.mark.parametrize("suffix", [".pt2", ".pt"])
+def test_a_file_is_a_network_too(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"body{suffix}"
+    example = torch.zeros(2, 3, 10, 10)
+    if suffix == ".pt2":
+        any_count = {0: torch.export.Dim("n")}
+        torch.export.save(
+            torch.export.export(Means(), (example,), dynamic_shapes=(any_count,)), path
+        )
+    else:
+        with pytest.warns(FutureWarning):
+            torch.jit.trace(Means(), example).save(path)
+    images = block(5)
+    found = open_frozen(f"file:{path}", CPU).embed(images)
+    torch.testing.assert_close(found, images.float().mean((1, 2)).expand(-1, 3) / 255.0)
+
+
+def test_a_file_that_is_no_network_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "body.pt2"
+    path.write_bytes(b"nothing")
+    with pytest.raises(ClassifierError, match="cannot be loaded"):
+        open_frozen(f"file:{path}", CPU)
+
+
+@pytest.mark.parametrize(
+    ("features", "message"),
+    [
+        ("resnet50", "expected .*found 'resnet50'"),
+        (":x", "expected .*found ':x'"),
+        ("torchvision:resnet51", "expected one like .*resnet50"),
+        ("timm:resnet51", "expected a model of timm"),
+        ("file:/nowhere/body.pt", "expected a file"),
+        ("nobody_has_this:f", "No module named"),
+        ("somebody:missing", "no attribute"),
+        ("somebody:number", "expected a function"),
+        ("..:f", "expected"),
+    ],
+)
+def test_features_that_nothing_computes_are_refused(
+    images: Any, module: Any, features: str, message: str
+) -> None:
+    if features.startswith("timm"):
+        pytest.importorskip("timm")
+    settings = ClassifierSettings(recipe="embedding", features=features, device="cpu")
+    with pytest.raises(ValueError, match=message):
+        open_classifier(settings, images[0])
+
+
+def test_a_head_on_a_user_s_function_learns_and_comes_back(
+    images: Any, module: Any, tmp_path: Path
+) -> None:
+    pool, labels = images
+    module.function = lambda: lambda images: images.mean(axis=(2, 3))  # rows: that is the class
+    settings = ClassifierSettings(recipe="embedding", features="somebody:function", device="cpu")
+    classifier = open_classifier(settings, pool, cache=tmp_path)
+    assert classifier.name == "somebody-function/embedding"
+    model = classifier.train(pool, np.arange(50), labels[:50], seed=0)
+    scores = model.score(pool, np.arange(50, 300), embeddings=True)
+    assert np.mean(scores.logits.argmax(1) == labels[50:]) > 0.95
+    assert scores.embeddings.shape == (250, 8)
+    model.save(tmp_path / "model.pt")
+    again = open_classifier(settings, pool, cache=tmp_path).load(tmp_path / "model.pt", pool)
+    np.testing.assert_array_equal(again.score(pool, np.arange(50, 300)).logits, scores.logits)

@@ -1,0 +1,83 @@
+"""A head that is solved for, against scikit-learn's."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mcal.classifiers import open_classifier
+from mcal.settings import ClassifierSettings
+from mcal.types import no_progress
+
+torch = pytest.importorskip("torch")
+
+from mcal.classifiers.heads import fit_head  # noqa: E402
+
+
+def solved(x: Any, y: Any, n_classes: int, penalty: float) -> Any:
+    head = torch.nn.Linear(x.shape[1], n_classes)
+    fit_head(
+        head,
+        torch.from_numpy(x),
+        torch.from_numpy(y),
+        penalty=penalty,
+        progress=no_progress,
+    )
+    with torch.no_grad():
+        return head(torch.from_numpy(x)).numpy(), head
+
+
+@pytest.mark.parametrize("penalty", [1e-2, 1e-4])
+@pytest.mark.parametrize("n_classes", [3, 5])
+def test_it_is_multinomial_logistic_regression(n_classes: int, penalty: float) -> None:
+    linear_model = pytest.importorskip("sklearn.linear_model")
+    random = np.random.default_rng(0)
+    y = random.integers(0, n_classes, 200)
+    x = (np.eye(n_classes, 7)[y] + random.normal(size=(200, 7))).astype(np.float32)
+    logits, _ = solved(x, y, n_classes, penalty)
+    # the same objective: a column for the bias, penalised as the others are
+    scaled = np.column_stack([x / math.sqrt(7), np.ones(200)]).astype(np.float64)
+    model = linear_model.LogisticRegression(
+        C=1.0 / (200 * penalty), fit_intercept=False, tol=1e-8, max_iter=10_000
+    ).fit(scaled, y)
+    expected = model.predict_proba(scaled)
+    found = torch.softmax(torch.from_numpy(logits), 1).numpy()
+    np.testing.assert_allclose(found, expected, atol=2e-3)
+
+
+def test_it_depends_on_no_chance_and_no_start() -> None:
+    random = np.random.default_rng(1)
+    x, y = random.normal(size=(50, 4)).astype(np.float32), random.integers(0, 3, 50)
+    torch.manual_seed(1)
+    first, _ = solved(x, y, 3, 1e-4)
+    torch.manual_seed(2)
+    again, _ = solved(x, y, 3, 1e-4)
+    np.testing.assert_array_equal(first, again)
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_few_items_and_missing_classes_stay_finite(n: int) -> None:
+    x, y = np.ones((n, 3), np.float32), np.arange(n)
+    logits, head = solved(x, y, 5, 1e-4)
+    assert np.isfinite(logits).all()
+    assert bool(torch.isfinite(head.weight).all())
+    assert set(logits.argmax(1)) <= set(y)
+
+
+def test_a_linear_head_of_embeddings_is_solved_for(vectors: Any) -> None:
+    pool, labels = vectors
+    bought, others = np.arange(60), np.arange(60, 300)
+    models = {
+        recipe: open_classifier(ClassifierSettings(recipe=recipe, device="cpu"), pool)
+        for recipe in ("fast", "embedding")
+    }
+    assert [c.name for c in models.values()] == ["linear/fast", "linear/embedding"]
+    said = [
+        c.train(pool, bought, labels[bought], seed=seed).score(pool, others).logits
+        for seed, c in enumerate(models.values())
+    ]
+    np.testing.assert_array_equal(said[0], said[1])  # the same head, whatever the seed
+    assert np.mean(said[0].argmax(1) == labels[others]) > 0.9
