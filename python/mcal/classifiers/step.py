@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Protocol
 
@@ -111,12 +111,15 @@ class EagerStep:
 
     def _loss(self, block: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         n = targets.shape[0]
-        batch = self._normalisation.apply(augment(block, self._recipe.augmentation, self.chance))
-        consistency = self._recipe.consistency
+        augmentation, consistency = self._recipe.augmentation, self._recipe.consistency
+        batch = self._normalisation.apply(augment(block[:n], augmentation, self.chance))
         if consistency is not None:
+            whole = replace(augmentation, erase_share=0.0)  # an answer should see all of the item
+            plain = augment(block[n:], whole, self.chance)
             distorted = distort(block[n:], consistency.distortion, self.chance)
             # One batch, for batch norms are to see labelled and other items alike.
-            batch = torch.cat([batch, self._normalisation.apply(distorted)])
+            others = [self._normalisation.apply(seen) for seen in (plain, distorted)]
+            batch = torch.cat([batch, *others])
         on_gpu = self.device.type == "cuda"
         with torch.autocast(self.device.type, torch.bfloat16, enabled=on_gpu):
             logits = self._network(batch)
