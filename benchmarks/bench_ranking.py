@@ -3,19 +3,23 @@
     python benchmarks/bench_ranking.py --dataset digits --seeds 5
     python benchmarks/bench_ranking.py --dataset fashion-mnist --limit 8000 --seeds 3
     python benchmarks/bench_ranking.py --dataset fashion-mnist --device cuda --architecture resnet18
+    python benchmarks/bench_ranking.py --dataset fashion-mnist --pixels --limit 8000  # linear head
 
 For each seed T and a first batch are drawn at random, and B is bought by margin in doublings, as a
-campaign buys it. On the same B are then trained: one network; an ensemble of --members on all of
-B, of which the first three are an ensemble too; and as many members that each leave a fold out,
-with the confidence that is learned from what they left out. Every ranking of the rest is audited
-as a campaign would: planned on T, drawn --draws times, certified. Columns:
+campaign buys it. On the same B are then trained, for each of --recipes: one network, which is also
+asked about --views shifted or mirrored copies of each image; one whose weights are averaged over
+its last tenth of steps; an ensemble of --members on all of B, of which the first three are an
+ensemble too; and as many members that each leave a fold out, with the confidence that is learned
+from what they left out. Every ranking of the rest is audited as a campaign would: planned on T,
+drawn --draws times, certified. Columns:
 
     error     of the model's labels of all that is left
     machine   share of the pool that is machine-labelled, the mean over the draws
     perfect   the same with the cut where the truth allows it, and no audit
     kept      share of the draws that keep the target
     usd       people's labels at --price, and the seconds of the last training and scoring
-    saved     usd below that of one network by margin, on the same seed
+    saved     usd below that of one network of the first recipe by margin, on the same seed
+    +-        standard error of that over the seeds, in the last table
 
 ``--csv`` writes a line for each seed and ranking. The truth is known to the audit's answers alone.
 """
@@ -24,8 +28,10 @@ from __future__ import annotations
 
 import argparse
 import csv
+import math
 import os
 import platform
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, fields, replace
@@ -35,20 +41,19 @@ from typing import Any
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import numpy as np
-import numpy.typing as npt
 
 from mcal.campaign.scoring import ItemScores, choose_batch, score_items, would_be_bought
 from mcal.certificate import allowed_errors, audit_order, certify, plan_audit
 from mcal.classifiers import open_classifier
 from mcal.classifiers.ensemble import Ensemble, EnsembleModel
 from mcal.classifiers.learned import CrossFitted
-from mcal.pools import open_pool, read_truth
+from mcal.classifiers.recipes import Recipe
+from mcal.classifiers.torch_classifier import TorchClassifier
+from mcal.pools import EmbeddingPool, open_pool, read_truth
 from mcal.profiles import estimate_profile
 from mcal.selection import uncertainty
 from mcal.settings import ClassifierSettings, PoolSettings
 from mcal.types import Classifier, IndexArray, Pool, TrainedModel, no_progress
-
-BoolArray = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -64,6 +69,7 @@ class Row:
     kept: float
     usd: float
     saved: float
+    saved_se: float  # NaN for a single seed
     train_s: float
     score_s: float
 
@@ -88,20 +94,23 @@ def main() -> None:
     arguments = read_arguments()
     where = PoolSettings(kind=arguments.dataset, path=arguments.path, limit=arguments.limit)
     pool, truth = open_pool(where, None), read_truth(where, None)
-    classifier = open_classifier(
-        ClassifierSettings(
-            architecture=arguments.architecture, recipe=arguments.recipe, device=arguments.device
-        ),
-        pool,
-    )
+    if arguments.pixels:
+        values = pool.read(np.arange(pool.n_pool)).reshape(pool.n_pool, -1) / np.float32(255.0)
+        pool = EmbeddingPool(values, pool.classes)
+    options = {"architecture": arguments.architecture, "device": arguments.device}
+    classifiers = [
+        open_classifier(ClassifierSettings(recipe=recipe, **options), pool)
+        for recipe in arguments.recipes
+    ]
+    names = ", ".join(classifier.name for classifier in classifiers)
     print(
-        f"{arguments.dataset}, {pool.n_pool:,} items, {classifier.name} on {classifier.device}, "
+        f"{arguments.dataset}, {pool.n_pool:,} items, {names} on {classifiers[0].device}, "
         f"{os.cpu_count()} processors, {platform.machine()}; target {arguments.target_error:.1%}"
     )
     rows: list[Row] = []
     for seed in range(arguments.first_seed, arguments.first_seed + arguments.seeds):
-        world = buy(classifier, pool, truth, arguments.train_share, seed)
-        found = list(rankings(classifier, world, arguments))
+        world = buy(classifiers[0], pool, truth, arguments.train_share, seed)
+        found = [row for each in classifiers for row in rankings(each, world, arguments)]
         base = found[0].usd
         rows += [replace(row, saved=base - row.usd) for row in found]
         print_table(f"seed {seed}, {world.bought.size:,} bought", rows[-len(found) :])
@@ -118,7 +127,9 @@ def read_arguments() -> argparse.Namespace:
     parser.add_argument("--path", type=Path)
     parser.add_argument("--limit", type=int)
     parser.add_argument("--architecture", default="auto")
-    parser.add_argument("--recipe", default="fast")
+    parser.add_argument("--recipes", nargs="+", default=["fast"])
+    parser.add_argument("--pixels", action="store_true", help="take images as embeddings")
+    parser.add_argument("--views", type=int, default=4)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--members", type=int, default=5)
     parser.add_argument("--train-share", type=float, default=0.08, help="|B| / N")
@@ -165,17 +176,18 @@ def buy(classifier: Classifier, pool: Pool, truth: IndexArray, share: float, see
     return world
 
 
-def rankings(classifier: Classifier, world: World, arguments: argparse.Namespace) -> Iterator[Row]:
-    """One row for each way to rank."""
-    members = arguments.members
+def rankings(classifier: Any, world: World, arguments: argparse.Namespace) -> Iterator[Row]:
+    """One row for each way to rank with an architecture and a recipe."""
+    members, recipe = arguments.members, classifier.recipe
 
     def row(name: str, scores: ItemScores, train_s: float, score_s: float) -> Row:
         return Row(
             world.seed,
             world.bought.size,
-            name,
+            f"{recipe.name}: {name}",
             **audited(world, scores, train_s + score_s, arguments),
             saved=0.0,
+            saved_se=math.nan,
             train_s=train_s,
             score_s=score_s,
         )
@@ -191,6 +203,17 @@ def rankings(classifier: Classifier, world: World, arguments: argparse.Namespace
         doubt = getattr(said, name)
         ranked = replace(scores, deficit=doubt / max(1.0, doubt.max()))
         yield row(name.replace("_", " "), ranked, train_s, score_s)
+    if world.pool.kind == "images":
+        with tempfile.TemporaryDirectory() as folder:
+            single.save(Path(folder, "single"))
+            viewing = like(classifier, replace(recipe, views=arguments.views))
+            viewed = viewing.load(Path(folder, "single"), world.pool)
+        scores, views_s = scored(viewed, world)
+        yield row(f"margin, {arguments.views} views", scores, train_s, views_s)
+        averaging = like(classifier, replace(recipe, average_share=0.1))
+        averaged, averaged_s = timed(lambda: train(averaging, world))
+        scores, score_s = scored(averaged, world)
+        yield row("margin, averaged", scores, averaged_s, score_s)
     for n in sorted({min(3, members), members}):
         scores, score_s = scored(EnsembleModel("first", whole.members[:n]), world)
         yield row(f"margin of {n}", scores, n * train_s, score_s)
@@ -199,6 +222,13 @@ def rankings(classifier: Classifier, world: World, arguments: argparse.Namespace
     yield row(f"margin of {members} folds", scores, folds_s, score_s)
     scores, score_s = scored(folds, world)
     yield row(f"learned of {members} folds", scores, folds_s, score_s)
+
+
+def like(classifier: Any, recipe: Recipe) -> Classifier:
+    """The same architecture on the same device, trained and asked by another recipe."""
+    import torch  # after the packages' own door to it
+
+    return TorchClassifier(classifier.architecture, recipe, torch.device(classifier.device))
 
 
 def train(classifier: Classifier, world: World) -> TrainedModel:
@@ -275,19 +305,21 @@ def means(rows: list[Row]) -> list[Row]:
         mean = {
             key: float(np.mean([one[key] for one in these])) for key in these[0] if key != "ranking"
         }
-        found.append(
-            Row(**{**mean, "ranking": name, "seed": -1, "n_train": round(mean["n_train"])})
-        )
+        mean |= {"ranking": name, "seed": -1, "n_train": round(mean["n_train"])}
+        if len(these) > 1:
+            saved = [one["saved"] for one in these]
+            mean["saved_se"] = float(np.std(saved, ddof=1) / math.sqrt(len(saved)))
+        found.append(Row(**mean))
     return found
 
 
 def print_table(title: str, rows: list[Row]) -> None:
     print(f"\n{title}")
-    print(f"{'ranking':<20} error  machine perfect  kept      usd   saved  train_s score_s")
+    print(f"{'ranking':<26} error  machine perfect  kept      usd   saved    +-  train_s score_s")
     for r in rows:
         print(
-            f"{r.ranking:<20} {r.error:6.2%} {r.machine:7.2%} {r.perfect:7.2%} {r.kept:5.1%} "
-            f"{r.usd:8.2f} {r.saved:7.2f} {r.train_s:8.1f} {r.score_s:7.1f}",
+            f"{r.ranking:<26} {r.error:6.2%} {r.machine:7.2%} {r.perfect:7.2%} {r.kept:5.1%} "
+            f"{r.usd:8.2f} {r.saved:7.2f} {r.saved_se:5.2f} {r.train_s:8.1f} {r.score_s:7.1f}",
             flush=True,
         )
 

@@ -103,7 +103,7 @@ def test_blocks_score_as_one_and_embeddings_are_the_first_member_s(
     bought = np.arange(60)
     model = CrossFitted(NearestMean(), 2).train(world.pool, bought, world.truth[bought], seed=0)
     whole = model.score(world.pool, np.arange(600), embeddings=True)
-    monkeypatch.setattr(learned, "_VALUES_AT_ONCE", 12 * 77)
+    monkeypatch.setattr(learned, "_VALUES_AT_ONCE", 20 * 77)
     blocks = model.score(world.pool, np.arange(600), embeddings=True)
     np.testing.assert_allclose(blocks.logits, whole.logits, rtol=1e-6)
     np.testing.assert_allclose(blocks.doubt, whole.doubt, rtol=1e-5)

@@ -31,7 +31,7 @@ N_NEIGHBOURS = 10
 # Before any label: the chance of an error that the network itself states, and nothing else.
 _PRIOR_WEIGHTS = np.array([1.0, 0.0, 0.0, 0.0])
 _PRIOR_DEVIATIONS = np.array([1.0, 2.0, 2.0, 2.0])
-_VALUES_AT_ONCE = 1 << 27  # of embeddings, all members together
+_VALUES_AT_ONCE = 1 << 27  # of embeddings and logits, all members together
 
 Part = tuple[IndexArray, IndexArray]  # what a member is trained on: indices and labels
 
@@ -150,7 +150,7 @@ class CrossFittedModel:
             report = span(progress, 0.0, 0.1, "seen")
             self._seen = _all_seen(self.members, self.parts, pool, report)
             progress = span(progress, 0.1, 1.0, "score")
-        width = sum(seen.embeddings.shape[1] for seen in self._seen)
+        width = sum(seen.embeddings.shape[1] + len(pool.classes) for seen in self._seen)
         size = max(1, _VALUES_AT_ONCE // width)
         starts = range(0, max(1, indices.size), size)
         blocks = []
@@ -203,11 +203,12 @@ def doubtful_features(said: _Said, guessed: torch.Tensor, seen: _Seen) -> torch.
     How far another class's logit is above that of the guess; the entropy of the probabilities, in
     nats; the share of the nearest labels seen that are of another class; how dissimilar those are.
     """
-    logits = said.logits.double()
+    device = seen.embeddings.device  # what fits there may differ from member to member
+    logits, guessed = said.logits.to(device).double(), guessed.to(device)
     own = logits.gather(1, guessed[:, None])
     others = logits.scatter(1, guessed[:, None], -torch.inf).amax(dim=1)
     log_p = torch.log_softmax(logits, dim=1)
-    similarity, positions = nearest(said.embeddings, seen.embeddings, N_NEIGHBOURS)
+    similarity, positions = nearest(said.embeddings.to(device), seen.embeddings, N_NEIGHBOURS)
     differing = seen.labels[positions] != guessed[:, None]
     return torch.stack(
         [
