@@ -12,6 +12,7 @@ from scipy.special import expit, log_softmax
 from blobs import Blobs, NearestMean, make_blobs
 from mcal.classifiers import open_classifier
 from mcal.errors import ClassifierError
+from mcal.selection import uncertainty
 from mcal.settings import ClassifierSettings
 from mcal.types import derive_seed
 
@@ -224,3 +225,42 @@ def test_progress_goes_up_to_one(images: Any, tmp_path: Path) -> None:
         asked.score(pool, np.arange(300), progress=progress)
         assert seen == sorted(seen)
         assert seen[-1] == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_scores_left_on_a_device_are_those_of_the_host(images: Any, device: str) -> None:
+    if device == "cuda" and not torch.cuda.is_available():
+        pytest.skip("no CUDA device")
+    pool, labels = images
+    for ranking in ("margin", "learned"):
+        settings = ClassifierSettings(
+            epochs=4, batch_size=32, device=device, members=2, ranking=ranking
+        )
+        model = open_classifier(settings, pool).train(pool, np.arange(40), labels[:40], seed=0)
+        host = model.score(pool, np.arange(300), embeddings=True)
+        there = model.score(pool, np.arange(300), embeddings=True, on_device=True)
+        assert isinstance(host.logits, np.ndarray)
+        for name in ("logits", "embeddings"):
+            left = getattr(there, name)
+            assert left.device.type == device
+            assert left.dtype == torch.float32
+            np.testing.assert_allclose(left.cpu().numpy(), getattr(host, name), atol=1e-4)
+        if ranking == "learned":
+            np.testing.assert_allclose(there.doubt, host.doubt, atol=1e-4)
+            assert uncertainty(there.logits).deficit.shape == (300,)
+
+
+def test_members_whose_scores_lie_in_different_places_are_joined_on_the_host() -> None:
+    class Other:
+        """A tensor that says it lies elsewhere."""
+
+        def __init__(self, values: Any) -> None:
+            self.values, self.device = values, "elsewhere"
+
+        def cpu(self) -> Any:
+            return self.values
+
+    here = torch.ones(2, 3)
+    joined = learned._joined([here, Other(2 * here)], on_device=True)  # type: ignore[list-item]
+    assert isinstance(joined, np.ndarray)
+    assert joined.tolist() == [[1.0] * 3] * 2 + [[2.0] * 3] * 2

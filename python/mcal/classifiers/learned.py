@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from mcal.errors import ClassifierError
 from mcal.types import (
     Classifier,
+    FloatArray,
     IndexArray,
     Pool,
     Progress,
@@ -153,15 +155,16 @@ class CrossFittedModel:
         width = sum(seen.embeddings.shape[1] + len(pool.classes) for seen in self._seen)
         size = max(1, _VALUES_AT_ONCE // width)
         starts = range(0, max(1, indices.size), size)
-        blocks = []
-        for start, report in zip(starts, spans(progress, len(starts), "block"), strict=True):
-            block = self._score_block(pool, indices[start : start + size], self._seen, report)
-            blocks.append(block if on_device else [part.cpu() for part in block])
-        logits, embedded, doubts = (torch.cat(parts) for parts in zip(*blocks, strict=True))
-        doubt = doubts.cpu().numpy()
-        if on_device:
-            return Scores(logits, embedded if embeddings else None, doubt)
-        return Scores(logits.numpy(), embedded.numpy() if embeddings else None, doubt)
+        blocks = [
+            self._score_block(pool, indices[start : start + size], self._seen, embeddings, report)
+            for start, report in zip(starts, spans(progress, len(starts), "block"), strict=True)
+        ]
+        logits, embedded, doubts = zip(*blocks, strict=True)
+        return Scores(
+            _joined(logits, on_device),
+            _joined(embedded, on_device) if embeddings else None,
+            np.concatenate(doubts),
+        )
 
     def save(self, path: Path) -> None:
         """Write one file that ``CrossFitted.load`` reads; whole or not at all."""
@@ -173,9 +176,14 @@ class CrossFittedModel:
         save_members(path, self.name, self.members, values)
 
     def _score_block(
-        self, pool: Pool, indices: IndexArray, seen: Sequence[_Seen], progress: Progress
-    ) -> Sequence[torch.Tensor]:
-        """Logits, the first member's embeddings, and the mean of the members' doubts."""
+        self,
+        pool: Pool,
+        indices: IndexArray,
+        seen: Sequence[_Seen],
+        embeddings: bool,
+        progress: Progress,
+    ) -> tuple[torch.Tensor, torch.Tensor, FloatArray]:
+        """Logits, the first member's embeddings or none, and the mean of the members' doubts."""
         said = [
             _ask(model, pool, indices, report)
             for model, report in zip(self.members, spans(progress, len(self.members)), strict=True)
@@ -186,7 +194,8 @@ class CrossFittedModel:
             self.confidence.doubt(doubtful_features(one, guessed, told).cpu().numpy())
             for one, told in zip(said, seen, strict=True)
         ]
-        return logits, said[0].embeddings, torch.from_numpy(np.mean(doubts, axis=0))
+        first = said[0].embeddings
+        return logits, first if embeddings else first[:0], np.mean(doubts, axis=0)
 
 
 def fold_of(labels: IndexArray, n_folds: int, seed: int) -> IndexArray:
@@ -237,3 +246,10 @@ def _all_seen(
         embedded = _ask(model, pool, indices, report).embeddings
         all_seen.append(_Seen(embedded, torch.from_numpy(labels).to(embedded.device)))
     return all_seen
+
+
+def _joined(parts: Sequence[torch.Tensor], on_device: bool) -> Any:
+    """One array: on the device if it may be and all parts are there, else NumPy's."""
+    if on_device and all(part.device == parts[0].device for part in parts):
+        return torch.cat(list(parts))
+    return torch.cat([part.cpu() for part in parts]).numpy()
