@@ -178,6 +178,7 @@ def main() -> None:
             architecture=options.architecture, recipe=name, epochs=options.epochs
         )
         classifier: Any = open_classifier(settings, pool)
+        warm_up(options.architecture, name, pool, labels)
         plain_too = classifier.recipe.consistency is None
         for n in options.n_train:
             rows = []
@@ -196,6 +197,14 @@ def main() -> None:
             if plain_too:
                 plain = [measure_plain(classifier, pool, labels, order, n, options.target)]
                 show("  plain", n, plain, trained, pool.n_pool - n, float("nan"))
+
+
+def warm_up(architecture: str, recipe: Any, pool: ArrayPool, labels: Any) -> None:
+    """What libraries set up at their first calls is nobody's speed."""
+    settings = ClassifierSettings(architecture=architecture, recipe=recipe, epochs=1)
+    few = np.arange(64)
+    model = open_classifier(settings, pool).train(pool, few, labels[:64], seed=0)
+    model.score(pool, few)
 
 
 def measure(

@@ -261,7 +261,7 @@ _FAST_DEEP = replace(_FAST, epochs=40, peak_rate=0.1, min_steps=600, average_sha
 _SEMI = replace(
     _FAST,
     name="semi",
-    epochs=10,
+    epochs=3,
     batch_size=64,
     peak_rate=0.1,
     min_steps=1000,
