@@ -45,11 +45,13 @@ class CampaignRun:
     )
 
     def parameters(self) -> dict[str, Any]:
+        """Of the settings what is not mcal's default: a new setting makes no run another one."""
+        given = Settings.model_validate_json(self.settings_json)
         return {
             "data": self.data.key,
             "n_items": self.n_items,
             "random_labels": self.random_labels,
-            "settings": json.loads(self.settings_json),
+            "settings": given.model_dump(mode="json", exclude_defaults=True),
         }
 
     @property

@@ -59,7 +59,12 @@ class _Shelf:
 
     def _look(self, name: str) -> DataSet | None:
         try:
-            return find_data_set(name, self._options.out, cifar10_jpeg=self._options.cifar10_jpeg)
+            return find_data_set(
+                name,
+                self._options.cache or self._options.out / "cache",
+                folder=self._options.data_folder,
+                cifar10_jpeg=self._options.cifar10_jpeg,
+            )
         except McalError as error:
             self._console.print(f"not found: {error}", markup=False, soft_wrap=True)
             return None
@@ -140,6 +145,8 @@ def _options(given: argparse.Namespace) -> Options:
         jobs=given.jobs,
         scale=given.scale,
         gpu_usd_per_hour=given.gpu_usd_per_hour,
+        cache=given.cache,
+        data_folder=given.data,
         cifar10_jpeg=given.cifar10_jpeg,
         overrides=tuple(tuple(each.split("=", 1)) for each in given.set),
         formats=tuple(given.format),
@@ -175,6 +182,7 @@ def _parser() -> argparse.ArgumentParser:
         help="fashion-mnist, cifar10, cifar100, digits, imagenet-folder:PATH (default: the paper's "
         "own for the target); what is not found is said and left out",
     )
+    add("--data", type=Path, metavar="DIR", help="look for known data sets here first")
     add(
         "--cifar10-jpeg",
         type=Path,
@@ -209,8 +217,7 @@ def _parser() -> argparse.ArgumentParser:
         type=float,
         default=1.0,
         metavar="S",
-        help="below 1: fewer items, seeds and deltas, and no more than 10 epochs or S of the "
-        "recipe's",
+        help="below 1: fewer items, seeds and deltas, and fewer epochs of the paper's recipe's",
     )
     add(
         "--set",
@@ -235,6 +242,7 @@ def _parser() -> argparse.ArgumentParser:
         help="begin nothing after so long; what is in hand stops where it can go on",
     )
     add("--out", type=Path, default=Path("build/paper"), metavar="DIR")
+    add("--cache", type=Path, metavar="DIR", help="of decoded data sets (default: OUT/cache)")
     add("--no-figures", dest="figures", action="store_false", help="CSV and tables only")
     add(
         "--no-run",

@@ -1,6 +1,6 @@
 """The data sets this machine has, put in an order whose every beginning is balanced.
 
-A data set is decoded once into ``OUT/cache/NAME``: images, labels and classes. There the first n
+A data set is decoded once into ``CACHE/NAME``: images, labels and classes. There the first n
 items hold as many of each class as can be, so that a reduced pool, or Figure 13's subset with k
 items a class, is simply ``limit``.
 """
@@ -70,8 +70,12 @@ class DataSet:
         return labels
 
 
-def find_data_set(name: str, out: Path, *, cifar10_jpeg: Path | None = None) -> DataSet:
-    """The data set called ``name``, decoded into the cache if it is not there yet.
+def find_data_set(
+    name: str, cache: Path, *, folder: Path | None = None, cifar10_jpeg: Path | None = None
+) -> DataSet:
+    """The data set called ``name``, decoded into ``cache`` if it is not there yet.
+
+    It is looked for in ``folder`` first, then where mcal's settings find it by themselves.
 
     Raises
     ------
@@ -91,13 +95,13 @@ def find_data_set(name: str, out: Path, *, cifar10_jpeg: Path | None = None) -> 
         )
     jpeg = cifar10_jpeg if name == "cifar10" else None
     key = name if jpeg is None else f"{name}-jpeg"
-    folder = out / "cache" / key
-    if not (folder / "classes.json").exists():
-        images, labels, classes = _read_known(name) if jpeg is None else _read_jpeg(jpeg)
-        _keep(folder, images, labels, classes)
-    classes = tuple(json.loads((folder / "classes.json").read_text()))
-    labels = np.load(folder / _labels_file(False), mmap_mode="r")
-    return DataSet(name, key, folder, classes, labels.shape[0])
+    kept = cache / key
+    if not (kept / "classes.json").exists():
+        images, labels, classes = _read_known(name, folder) if jpeg is None else _read_jpeg(jpeg)
+        _keep(kept, images, labels, classes)
+    classes = tuple(json.loads((kept / "classes.json").read_text()))
+    labels = np.load(kept / _labels_file(False), mmap_mode="r")
+    return DataSet(name, key, kept, classes, labels.shape[0])
 
 
 def _classes_of_tree(settings: PoolSettings) -> tuple[tuple[str, ...], int]:
@@ -107,11 +111,15 @@ def _classes_of_tree(settings: PoolSettings) -> tuple[tuple[str, ...], int]:
     return tuple(folders), truth.size
 
 
-def _read_known(name: str) -> tuple[npt.NDArray[np.uint8], IndexArray, tuple[str, ...]]:
-    settings = PoolSettings.model_validate({"kind": name})
+def _read_known(
+    name: str, folder: Path | None
+) -> tuple[npt.NDArray[np.uint8], IndexArray, tuple[str, ...]]:
+    settings = PoolSettings.model_validate({"kind": name, "path": folder})
     try:
         pool = open_pool(settings, None)
     except McalError as error:
+        if folder is not None:
+            return _read_known(name, None)
         raise PoolError(f"{name}: not found on this machine: {error}") from error
     return pool.read(np.arange(pool.n_pool)), read_truth(settings, None), pool.classes
 

@@ -45,6 +45,7 @@ def as_text(row: Row, columns: dict[str, tuple[str, str]]) -> list[str]:
 def write_table(path: Path, rows: Sequence[Row], columns: dict[str, tuple[str, str]]) -> None:
     """A Markdown table."""
     headings = [heading for heading, _ in columns.values()]
+    headings = [heading.replace("|", r"\|") for heading in headings]
     lines = [headings, ["---"] * len(headings), *(as_text(row, columns) for row in rows)]
     with whole_file(path) as file:
         file.write("".join(f"| {' | '.join(cells)} |\n" for cells in lines).encode())
@@ -73,7 +74,7 @@ def draw(
         axis.spines[["top", "right"]].set_visible(False)
     for axis in axes[len(panels) :]:
         axis.set_visible(False)
-    figure.suptitle(title, fontsize=11)
+    figure.suptitle(title, fontsize=11, parse_math=False)
     _note(figure, note, width)
     _save(figure, paths)
 
@@ -108,10 +109,14 @@ def draw_table(
     )
     table.auto_set_font_size(False)
     table.set_fontsize(8)
-    for (row, _), cell in table.get_celld().items():
+    is_text = [form == "" for _, form in columns.values()]
+    for (row, column), cell in table.get_celld().items():
+        if is_text[column]:
+            cell.set_text_props(ha="left")
+            cell.PAD = 0.03
         cell.set_linewidth(0.3)
         cell.set_facecolor("#e8eef4" if row == 0 else "white")
-    figure.suptitle(title, fontsize=11, y=1 - 0.2 / height)
+    figure.suptitle(title, fontsize=11, y=1 - 0.2 / height, parse_math=False)
     _note(figure, note, width)
     _save(figure, paths)
 
@@ -120,7 +125,7 @@ def _note(figure: Figure, note: str, width_inches: float) -> None:
     import textwrap
 
     text = textwrap.fill(note, int(width_inches * 17))
-    figure.text(0.01, 0.01, text, fontsize=7, color="#444444", va="bottom")
+    figure.text(0.01, 0.01, text, fontsize=7, color="#444444", va="bottom", parse_math=False)
 
 
 def _save(figure: Figure, paths: Sequence[Path]) -> None:

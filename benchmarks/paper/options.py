@@ -8,13 +8,15 @@ from typing import Any, get_args
 
 from mcal.settings import ClassifierSettings
 
+from .printed import EPOCHS
+
 __all__ = ["DELTAS", "RECIPES", "Options", "recipe_names"]
 
 DELTAS = (0.01, 0.017, 0.033, 0.067, 0.10, 0.133, 0.167, 0.20)
 PAPERS = ("cnn18", "resnet18", "resnet50")
 SMALL = "small-cnn"
 LEAST_ITEMS = 240
-MOST_EPOCHS_SCALED = 10
+FEWEST_EPOCHS = 10
 
 
 def recipe_names() -> tuple[str, ...]:
@@ -46,6 +48,8 @@ class Options:
     jobs: int = 1
     scale: float = 1.0
     gpu_usd_per_hour: float = 3.0
+    cache: Path | None = None
+    data_folder: Path | None = None
     cifar10_jpeg: Path | None = None
     overrides: tuple[tuple[str, str], ...] = ()
     formats: tuple[str, ...] = ("svg",)
@@ -78,19 +82,15 @@ class Options:
         step = (len(DELTAS) - 1) / count
         return tuple(DELTAS[round((i + 1) * step)] for i in range(count)) if count < 8 else DELTAS
 
-    def epochs_of(self, recipe: str, architecture: str) -> int | None:
+    def epochs_of(self, recipe: str) -> int | None:
         """Epochs that replace the recipe's own; None leaves them.
 
-        A scale below 1 shrinks a long recipe, down to 10 epochs; short ones are left, since fewer
-        items shorten them already.
+        A scale below 1 shrinks the paper's 200, down to 10. The other recipes are short, or follow
+        the number of items, which is smaller already.
         """
-        if self.epochs is not None or self.scale >= 1.0:
+        if self.epochs is not None or self.scale >= 1.0 or recipe != "paper":
             return self.epochs
-        from mcal.classifiers.recipes import recipe_for  # torch is not needed to list runs
-
-        own = recipe_for(recipe, architecture).epochs  # type: ignore[arg-type]
-        scaled = max(MOST_EPOCHS_SCALED, round(self.scale * own))
-        return scaled if scaled < own else None
+        return max(FEWEST_EPOCHS, round(self.scale * EPOCHS))
 
     def candidate(self, architecture: str, recipe: str) -> ClassifierSettings:
         """A classifier's settings."""
@@ -98,7 +98,7 @@ class Options:
             {
                 "architecture": architecture,
                 "recipe": recipe,
-                "epochs": self.epochs_of(recipe, architecture),
+                "epochs": self.epochs_of(recipe),
                 "batch_size": self.batch_size,
                 "device": self.device,
             }

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 __all__ = [
     "DRAWN",
+    "EPOCHS",
     "ITEMS",
     "TABLE_1",
     "TABLE_2",
@@ -25,6 +26,7 @@ __all__ = [
 
 ITEMS = {"fashion-mnist": 70_000, "cifar10": 60_000, "cifar100": 60_000}
 SERVICES = {0.04: "Amazon", 0.003: "Satyam"}
+EPOCHS = 200  # of each training
 PRICED_SHARE = 0.9
 """Of X, that Table 1's totals hold the labels of: what its rows agree with."""
 THETA_STEP = 0.05  # the grid that |S| / |X| is on

@@ -43,7 +43,7 @@ class RankingRun:
         return {
             "data": self.data.key,
             "n_items": self.n_items,
-            "classifier": self.candidate.model_dump(mode="json"),
+            "classifier": self.candidate.model_dump(mode="json", exclude_defaults=True),
             "n_train": self.n_train,
             "seed": self.seed,
         }

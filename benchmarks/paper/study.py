@@ -182,8 +182,9 @@ class Study:
             f"{architecture}/{recipe}" + ("" if epochs is None else f" ({epochs} epochs)")
             for architecture in architectures
             for recipe in recipes
-            for epochs in [self.options.epochs_of(recipe, architecture)]
+            for epochs in [self.options.epochs_of(recipe)]
         )
         reduced = "Reduced scale. " if self.options.scale < 1.0 else ""
         where = "GPU" if self.options.device.startswith("cuda") else "CPU"
-        return f"{reduced}Ours: {pools}; {trained}; {where}."
+        changed = "".join(f"; {key} = {value}" for key, value in self.options.overrides)
+        return f"{reduced}Ours: {pools}; {trained}; {where}{changed}."

@@ -162,7 +162,7 @@ class SweepRun:
         return {
             "data": self.data.key,
             "n_items": self.n_items,
-            "classifier": self.candidate.model_dump(mode="json"),
+            "classifier": self.candidate.model_dump(mode="json", exclude_defaults=True),
             "delta": self.delta,
             "until_error": self.until_error,
             "seed": self.seed,

@@ -351,9 +351,8 @@ def test_a_scale_shrinks_what_it_says() -> None:
     assert full.chosen_deltas() == DELTAS
     assert max(small.chosen_deltas()) == 0.20
     assert len(small.chosen_deltas()) < len(DELTAS)
-    assert small.epochs_of("paper", "small-cnn") == 20
-    assert small.epochs_of("fast", "small-cnn") is None  # 7 are few enough
-    assert full.epochs_of("paper", "small-cnn") is None
+    assert (small.epochs_of("paper"), full.epochs_of("paper")) == (20, None)
+    assert small.epochs_of("fast") is None
 
 
 def test_targets_know_what_the_paper_made_them_from() -> None:
