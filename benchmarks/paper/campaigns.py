@@ -20,7 +20,7 @@ from mcal.store import Store
 from mcal.types import Event
 
 from .datasets import DataSet
-from .options import Options
+from .options import Options, plain
 from .runs import Deadline, Found, Say
 
 __all__ = ["CampaignRun", "campaign_run"]
@@ -166,7 +166,7 @@ def campaign_run(
         *tables, key = name.split(".")
         holders = given["classifier"] if tables == ["classifier"] else [_table(given, tables)]
         for holder in holders:
-            holder[key] = _plain(value)
+            holder[key] = plain(value)
     checked = Settings.model_validate_json(json.dumps(given))
     n_items = options.n_items(data.n_items) if n_items is None else n_items
     return CampaignRun(data, n_items, random_labels, checked.model_dump_json())
@@ -176,11 +176,3 @@ def _table(given: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
     for name in names:
         given = given[name]
     return given
-
-
-def _plain(value: str) -> Any:
-    """A number, a truth value or a list as JSON writes it; else text."""
-    try:
-        return json.loads(value)
-    except json.JSONDecodeError:
-        return value

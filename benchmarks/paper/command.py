@@ -162,6 +162,13 @@ def _device(name: str) -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"expected at least 1, found {value}")
+    return value
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python benchmarks/paper",
@@ -196,7 +203,13 @@ def _parser() -> argparse.ArgumentParser:
         help="cnn18, resnet18, resnet50, efficientnet_b0, small-cnn, ... (default: the paper's; "
         "small-cnn below --scale 1); a campaign races those of several that it may have",
     )
-    add("--recipe", nargs="+", choices=RECIPES, help="of mcal and of active learning")
+    add(
+        "--recipe",
+        nargs="+",
+        metavar="NAME[,KEY=VALUE...]",
+        help=f"{', '.join(RECIPES)}, with settings of a classifier: semi,members=3 (default: fast; "
+        "of the headline: all); active learning takes the first",
+    )
     add(
         "--policy",
         nargs="+",
@@ -209,9 +222,14 @@ def _parser() -> argparse.ArgumentParser:
     add("--price", nargs="+", type=float, metavar="USD", help="for a label: 0.04, 0.003")
     add("--target-error", nargs="+", type=float, metavar="SHARE", help="0.05 is 5 %%")
     add("--delta", nargs="+", type=float, metavar="SHARE", help="batch sizes of active learning")
-    add("--seeds", type=int, metavar="N", help="of each campaign (default: the target's, scaled)")
-    add("--epochs", type=int, metavar="N", help="in the place of every recipe's own")
-    add("--batch-size", type=int, metavar="N", help="of training, in the recipe's place")
+    add(
+        "--seeds",
+        type=_positive,
+        metavar="N",
+        help="of each campaign (default: the target's, scaled)",
+    )
+    add("--epochs", type=_positive, metavar="N", help="in the place of every recipe's own")
+    add("--batch-size", type=_positive, metavar="N", help="of training, in the recipe's place")
     add(
         "--scale",
         type=float,
@@ -234,7 +252,7 @@ def _parser() -> argparse.ArgumentParser:
         help="of training and scoring (the paper's four K80: 3.6)",
     )
     add("--device", default="auto", help="cpu, cuda or auto")
-    add("--jobs", type=int, default=1, metavar="N", help="runs at a time")
+    add("--jobs", type=_positive, default=1, metavar="N", help="runs at a time")
     add(
         "--limit-seconds",
         type=float,

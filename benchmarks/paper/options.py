@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
+
+from pydantic import ValidationError
 
 from mcal.settings import ClassifierSettings
 
 from .printed import EPOCHS
 
-__all__ = ["DELTAS", "RECIPES", "Options", "recipe_names"]
+__all__ = ["DELTAS", "RECIPES", "Options", "plain", "recipe_names"]
 
 DELTAS = (0.01, 0.017, 0.033, 0.067, 0.10, 0.133, 0.167, 0.20)
 PAPERS = ("cnn18", "resnet18", "resnet50")
@@ -93,13 +96,23 @@ class Options:
         return max(FEWEST_EPOCHS, round(self.scale * EPOCHS))
 
     def candidate(self, architecture: str, recipe: str) -> ClassifierSettings:
-        """A classifier's settings."""
-        return ClassifierSettings.model_validate(
-            {
-                "architecture": architecture,
-                "recipe": recipe,
-                "epochs": self.epochs_of(recipe),
-                "batch_size": self.batch_size,
-                "device": self.device,
-            }
-        )
+        """A classifier's settings; ``recipe`` may bring some: "semi,members=3,ranking=learned".
+
+        Epochs and batch size that were asked for are left out where a recipe has none.
+        """
+        name, *more = recipe.split(",")
+        given = {"architecture": architecture, "recipe": name, "device": self.device}
+        given |= {key: plain(value) for key, _, value in (each.partition("=") for each in more)}
+        steps = {"epochs": self.epochs_of(name), "batch_size": self.batch_size}
+        try:
+            return ClassifierSettings.model_validate({**steps, **given})
+        except ValidationError:
+            return ClassifierSettings.model_validate(given)
+
+
+def plain(value: str) -> Any:
+    """A number, a truth value or a list as JSON writes it; else text."""
+    try:
+        return json.loads(value)
+    except json.JSONDecodeError:
+        return value

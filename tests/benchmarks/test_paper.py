@@ -355,6 +355,16 @@ def test_a_scale_shrinks_what_it_says() -> None:
     assert small.epochs_of("fast") is None
 
 
+def test_a_recipe_brings_settings_of_its_own() -> None:
+    options = Options(Path("x"), epochs=3)
+    found = options.candidate("small-cnn", "semi,members=2,ranking=learned")
+    assert (found.recipe, found.members, found.ranking) == ("semi", 2, "learned")
+    assert found.epochs == 3
+    assert options.candidate("small-cnn", "embedding").epochs is None  # it solves
+    with pytest.raises(ValueError, match="recipe"):
+        options.candidate("small-cnn", "slow")
+
+
 def test_targets_know_what_the_paper_made_them_from() -> None:
     assert usual_data("figure-8") == ("fashion-mnist",)
     assert usual_data("figure-18") == ("cifar100",)
