@@ -96,3 +96,9 @@ def test_options_that_make_another_candidate_are_in_its_name(
 def test_a_confidence_is_learned_from_what_some_member_has_not_seen() -> None:
     with pytest.raises(ValueError, match="members: expected at least 2 with ranking = 'learned'"):
         ClassifierSettings(ranking="learned")
+
+
+def test_members_that_would_be_all_the_same_are_refused() -> None:
+    with pytest.raises(ValueError, match="would be all the same, found 3"):
+        ClassifierSettings(recipe="embedding", members=3)
+    ClassifierSettings(recipe="embedding", members=3, ranking="learned")

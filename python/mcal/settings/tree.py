@@ -85,10 +85,15 @@ class ClassifierSettings(Model):
     wrong, as learned from labels that a member has not seen; needs ``members`` of at least 2."""
 
     @model_validator(mode="after")
-    def _someone_has_not_seen(self) -> Self:
+    def _members_differ(self) -> Self:
         if self.ranking == "learned" and self.members < 2:
             raise ValueError(
                 f"members: expected at least 2 with ranking = 'learned', found {self.members}"
+            )
+        if self.ranking == "margin" and self.recipe == "embedding" and self.members > 1:
+            raise ValueError(
+                "members: expected 1, or ranking = 'learned' beside them, for recipe 'embedding': "
+                f"its heads know no chance and would be all the same, found {self.members}"
             )
         return self
 
