@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from .datasets import DataSet
@@ -13,6 +14,7 @@ from .study import Product, Study
 __all__ = ["headline"]
 
 Row = dict[str, Any]
+Ways = list[tuple[str, str]]  # preset and recipe
 N_SEEDS = 5
 COLUMNS = {
     "data": ("data set", ""),
@@ -36,7 +38,7 @@ COLUMNS = {
 
 
 def headline(study: Study) -> Product:
-    """Rows in the order that runs are wanted in: recipes, the paper's rules, 1 %, naive, random."""
+    """Runs are wanted by importance: the first target, seed by seed; the others; naive learning."""
     options = study.options
     targets = options.chosen_targets()
     recipes = options.recipes or tuple(r for r in RECIPES if r != "paper")
@@ -45,18 +47,17 @@ def headline(study: Study) -> Product:
     rows: list[Row] = []
     for data in study.data:
         rows += _known(study, data, price)
+    ways = [("default", recipe) for recipe in recipes if "default" in policies]
+    ways += [("paper", options.paper_recipe)] if "paper" in policies else []
     for target_error in targets:
         for data in study.data:
-            if "default" in policies:
-                for recipe in recipes:
-                    rows.append(_mcal(study, data, price, target_error, "default", recipe))
-            if "paper" in policies:
-                paper = options.paper_recipe
-                rows.append(_mcal(study, data, price, target_error, "paper", paper))
-    if "default" in policies:
-        rows += [_random(study, data, price, targets[0], recipes[0]) for data in study.data]
-    for data in study.data:
-        rows += _active_learning(study, data, price, targets, recipes[0])
+            _want_by_seed(study, data, price, target_error, ways)
+            rows += [_mcal(study, data, price, target_error, *way) for way in ways]
+            if target_error == targets[0]:
+                rows.append(_random(study, data, price, target_error, recipes[0]))
+    for target_error in targets:
+        for data in study.data:
+            rows += _active_learning(study, data, price, target_error, recipes[0])
     architectures = options.chosen_architectures()
     jobs = max((row.get("jobs_max", 1) for row in rows if row), default=1)
     note = (
@@ -74,11 +75,27 @@ def headline(study: Study) -> Product:
     )
 
 
+def _want_by_seed(
+    study: Study, data: DataSet, price: float, target_error: float, ways: Ways
+) -> None:
+    """Ask for all ways of one seed, then of the next: what is cut short compares them all."""
+    if study.planning:
+        for seed in range(study.options.n_seeds(N_SEEDS)):
+            for policy, recipe in ways:
+                _mcal(study, data, price, target_error, policy, recipe, seeds=(seed,))
+
+
 def _mcal(
-    study: Study, data: DataSet, price: float, target_error: float, policy: str, recipe: str
+    study: Study,
+    data: DataSet,
+    price: float,
+    target_error: float,
+    policy: str,
+    recipe: str,
+    seeds: int | Sequence[int] = N_SEEDS,
 ) -> Row:
     row = study.campaign(
-        data, recipe=recipe, policy=policy, price=price, target_error=target_error, seeds=N_SEEDS
+        data, recipe=recipe, policy=policy, price=price, target_error=target_error, seeds=seeds
     )
     who = f"mcal, {recipe}" if policy == "default" else f"paper's rules, {recipe}"
     return {} if row is None else _named(data, target_error, who, row)
@@ -92,7 +109,7 @@ def _random(study: Study, data: DataSet, price: float, target_error: float, reci
         recipe=recipe,
         price=price,
         target_error=target_error,
-        seeds=2,
+        seeds=range(min(2, study.options.n_seeds(2))),
         random_labels=True,
     )
     who = f"mcal, {recipe}, random labels"
@@ -113,19 +130,25 @@ def _named(data: DataSet, target_error: float, who: str, row: Row) -> Row:
 
 
 def _active_learning(
-    study: Study, data: DataSet, price: float, targets: tuple[float, ...], recipe: str
+    study: Study, data: DataSet, price: float, target_error: float, recipe: str
 ) -> list[Row]:
     """Each delta by itself, and the best of them."""
     rows: list[Row] = []
     for architecture in study.options.chosen_architectures():
-        for target_error in targets:
-            found = study.naive(data, architecture, recipe, price=price, target_error=target_error)
-            for row in found:
-                who = f"naive AL {row['delta']:.3g}, {architecture}/{recipe}"
-                rows.append(_naive_named(data, target_error, who, row))
-            if found:
-                who = f"oracle AL, {architecture}/{recipe}"
-                rows.append(_naive_named(data, target_error, who, oracle_row(found)))
+        found = study.naive(
+            data,
+            architecture,
+            recipe,
+            price=price,
+            target_error=target_error,
+            until_error=target_error,
+        )
+        for row in found:
+            who = f"naive AL {row['delta']:.3g}, {architecture}/{recipe}"
+            rows.append(_naive_named(data, target_error, who, row))
+        if found:
+            who = f"oracle AL, {architecture}/{recipe}"
+            rows.append(_naive_named(data, target_error, who, oracle_row(found)))
     return rows
 
 

@@ -78,10 +78,11 @@ class Study:
         target_error: float,
         policy: str = "default",
         architectures: Sequence[str] | None = None,
-        seeds: int = 1,
+        seeds: int | Sequence[int] = 1,
         **more: Any,
     ) -> Row | None:
-        """Means over the seeds that are done; None where none is."""
+        """Means over the seeds that are done; None where none is. ``seeds``: the usual number."""
+        numbers = range(self.options.n_seeds(seeds)) if isinstance(seeds, int) else seeds
         records = [
             self.get(
                 campaign_run(
@@ -96,7 +97,7 @@ class Study:
                     **more,
                 )
             )
-            for seed in range(self.options.n_seeds(seeds))
+            for seed in numbers
         ]
         done = [record for record in records if record is not None]
         return campaign_row(done) if done else None
@@ -104,15 +105,22 @@ class Study:
     # -- sweeps ------------------------------------------------------------------------------
 
     def sweep(
-        self, data: DataSet, architecture: str, recipe: str, delta: float, seed: int = 0
+        self,
+        data: DataSet,
+        architecture: str,
+        recipe: str,
+        delta: float,
+        *,
+        until_error: float | None = None,
+        seed: int = 0,
     ) -> Sweep | None:
-        """Recorded active learning, kept in memory while the study lasts."""
+        """Recorded active learning; by default until every target asked for is met."""
         run = SweepRun(
             data,
             self.options.n_items(data.n_items),
             self.options.candidate(architecture, recipe),
             delta,
-            min(self.options.chosen_targets()),
+            until_error or min(self.options.chosen_targets()),
             seed,
         )
         record = self.get(run)
@@ -136,27 +144,25 @@ class Study:
         *,
         price: float,
         target_error: float,
-        seeds: int = 1,
+        until_error: float | None = None,
     ) -> list[Row]:
-        """A row for each delta and seed that is done."""
+        """A row for each delta that is done."""
         rows = []
-        for seed in range(self.options.n_seeds(seeds)):
-            for delta in self.options.chosen_deltas():
-                sweep = self.sweep(data, architecture, recipe, delta, seed)
-                if sweep is None:
-                    continue
-                outcome = sweep.outcome(price, target_error, self.options.gpu_usd_per_hour)
-                seconds = sum(sum(pair) for pair in sweep.seconds[: outcome.rounds])
-                rows.append(
-                    {
-                        "data": data.key,
-                        "architecture": architecture,
-                        "recipe": recipe,
-                        "delta": delta,
-                        "seed": seed,
-                        **sweep_row(outcome, seconds),
-                    }
-                )
+        for delta in self.options.chosen_deltas():
+            sweep = self.sweep(data, architecture, recipe, delta, until_error=until_error)
+            if sweep is None:
+                continue
+            outcome = sweep.outcome(price, target_error, self.options.gpu_usd_per_hour)
+            seconds = sum(sum(pair) for pair in sweep.seconds[: outcome.rounds])
+            rows.append(
+                {
+                    "data": data.key,
+                    "architecture": architecture,
+                    "recipe": recipe,
+                    "delta": delta,
+                    **sweep_row(outcome, seconds),
+                }
+            )
         return rows
 
     def ranking(self, data: DataSet, architecture: str, recipe: str, share: float) -> Record | None:

@@ -390,6 +390,18 @@ def test_runs_can_be_listed_without_being_done(
     assert not (tmp_path / "runs").exists()
 
 
+def test_a_headline_cut_short_compares_all_ways_on_the_first_seeds(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = [*TINY, "--seeds", "3", "--out", str(tmp_path), "--list"]
+    assert main(["headline", *asked]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    seeds = [line.rpartition(" ")[2] for line in lines if "eps=0.05" in line]
+    assert seeds == ["0", "0", "1", "1", "2", "2", "0", "1"]  # two ways; then random labels
+    kinds = [line.split()[1] for line in lines]
+    assert kinds == sorted(kinds)  # campaigns, then sweeps
+
+
 def test_a_run_s_file_says_what_was_asked_and_what_answered(out: Path) -> None:
     assert main(["figure-5", *TINY, "--out", str(out), "--no-figures"]) == 0
     (file,) = (out / "runs").glob("ranking-*.json")
