@@ -88,6 +88,7 @@ _WHERE = {
     "largest_k": "mcal.selection",
     "KCenter": "mcal.selection",
     "k_center": "mcal.selection",
+    "typical": "mcal.selection",
     "thread_count": "mcal._core",
     "set_thread_count": "mcal._core",
     "simd_level": "mcal._core",
@@ -175,6 +176,7 @@ __all__ = [
     "split_confidence",
     "supported_simd_levels",
     "thread_count",
+    "typical",
     "uncertainty",
 ]
 
@@ -223,6 +225,7 @@ if TYPE_CHECKING:
     from .quoting import Quote, quote
     from .selection.k_center import KCenter, k_center
     from .selection.smallest_k import largest_k, smallest_k
+    from .selection.typical import typical
     from .selection.uncertainty import Uncertainty, entropy, least_confidence, margin, uncertainty
     from .settings import (
         CallableSettings,

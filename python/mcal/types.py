@@ -51,6 +51,7 @@ __all__ = [
     "Purpose",
     "ScoreKind",
     "Scores",
+    "SeesUnlabelled",
     "Source",
     "TellsPeople",
     "TrainedModel",
@@ -319,6 +320,20 @@ class Classifier(Protocol):
 
     def load(self, path: Path, pool: Pool) -> TrainedModel:
         """Read what ``TrainedModel.save`` wrote; ``ClassifierError`` when it cannot be read."""
+        ...
+
+
+@runtime_checkable
+class SeesUnlabelled(Protocol):
+    """A classifier that knows something of items before it has seen a label."""
+
+    sees_unlabelled: bool
+    """Whether this one does."""
+
+    def features(
+        self, pool: Pool, indices: IndexArray, *, progress: Progress = no_progress
+    ) -> npt.NDArray[np.float32]:
+        """(K, D) float32 of the items at ``indices``; like items are near to each other."""
         ...
 
 

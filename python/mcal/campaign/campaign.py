@@ -23,6 +23,7 @@ from ..types import (
     Progress,
     Wakes,
 )
+from .cold_start import check_first
 from .decide import Verdict
 from .facts import Facts
 from .known import KnownPairs, known_labels, known_to_train, record_known
@@ -120,6 +121,7 @@ class Campaign(Shown):
         knowing = settings.knowing(labels.indices.size)
         candidates = _candidates(classifiers, settings, pool, folder)
         check_size(pool, labels, usable, knowing, len(candidates))
+        check_first(settings, pool, candidates)
         store = Store.create(
             folder,
             settings_json=settings.model_dump_json(),

@@ -15,15 +15,17 @@ from ..types import (
     BatchStatus,
     Guesses,
     IndexArray,
+    Progress,
     Purpose,
 )
+from .cold_start import choose_first, who_sees
 from .collapse import find_hopeless
 from .decide import Decision, Verdict, decide, leader_of
 from .estimate import estimate_plan, n_test_items
 from .models import Models
 from .moves import round_of
 from .opening import beginning, least_items
-from .purse import least_audit
+from .purse import first_training_usd, least_audit
 from .scoring import choose_batch, choose_engine, would_be_bought
 from .sizes import first_purchase, most_next
 from .training import OutOfMoney
@@ -52,16 +54,50 @@ class Steps(Models):
         if settings.n_known and readable.size < least_items(n_test, n_first) and self.all_paid():
             return self._done(self._people_at_once(unasked.size, n_test, n_first), 0)
         test = _draw(readable, n_test, self.seed(0, "test"))
-        first = _draw(np.setdiff1d(readable, test), n_first, self.seed(0, "first"))
+        first, how, words = self._first(np.setdiff1d(readable, test), n_first)
         with self.store.transaction():
             if settings.budget_usd is not None:
                 self.record_first(test.size + first.size)
             self.add_batch(Purpose.TEST, 0, test, "random", "the test set, drawn at random")
             if first.size:
-                words = "the first batch, drawn at random"
-                self.add_batch(Purpose.TRAIN, 0, first, "random", words)
+                self.add_batch(Purpose.TRAIN, 0, first, how, words)
         self.say("ask", f"buy {test.size:,} test and {first.size:,} first training labels")
         return True
+
+    def _first(self, candidates: IndexArray, n_first: int) -> tuple[IndexArray, str, str]:
+        """B0, how it was chosen, and that in words; a choice that costs too much is left to chance.
+
+        It may cost half of what the first training may, for what is done by then is kept for it.
+        """
+        how, seed = self.settings.plan.first, self.seed(0, "first")
+        words = "the first batch, drawn at random"
+        if how == "random" or not n_first:
+            return _draw(candidates, n_first, seed), "random", words
+        by = None if self.pool.kind == "embeddings" else who_sees(self.classifiers.values())
+        leader = next(iter(self.classifiers.values())) if by is None else by
+        limit_usd = self.explore_usd(0)
+        if self.settings.budget_usd is not None:
+            limit_usd = min(limit_usd, first_training_usd(1, self.settings))
+
+        def choose(progress: Progress) -> IndexArray:
+            return choose_first(
+                self.pool, candidates, n_first, how=how, by=by, seed=seed, progress=progress
+            )
+
+        try:
+            chosen = self.trainer.prepare(
+                leader.name,
+                leader.device,
+                choose,
+                seed=seed,
+                progress=self.progress("train", "first batch:"),
+                limit_usd=0.5 * limit_usd,
+            )
+        except OutOfMoney:
+            why = f"{words}: to choose it, {how}, would have cost more than ${0.5 * limit_usd:,.2f}"
+            return _draw(candidates, n_first, seed), "random", why
+        seen_by = "the pool's vectors" if by is None else by.name
+        return chosen, how, f"the first batch, {how} by {seen_by}"
 
     def _people_at_once(self, n_left: int, n_test: int, n_first: int) -> Decision:
         """What known labels leave is too little to teach a machine for."""

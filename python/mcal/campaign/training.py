@@ -185,6 +185,31 @@ class Trainer:
             )
         return model, scores
 
+    def prepare(
+        self,
+        name: str,
+        device: str,
+        work: Callable[[Progress], IndexArray],
+        *,
+        seed: int,
+        progress: Progress,
+        limit_usd: float,
+    ) -> IndexArray:
+        """Charge ``work``, which precedes the first training, as a run that ends without a model.
+
+        It is none of the candidate's rounds, and no forecast is made of it. Raises ``OutOfMoney``
+        as ``train`` does.
+        """
+        run_id = self._store.start_run(
+            round=0, classifier=name, n_train=0, seed=seed, device=device
+        )
+        meter = _Meter(self._store, run_id, self._prices.gpu_usd_per_hour / 3600, limit_usd)
+        try:
+            with _Watch(meter, "train_s", progress) as watch:
+                return work(watch.report)
+        finally:
+            self._store.interrupt_open_runs()
+
     def finish(self, trained: Trained) -> None:
         """Close the run; to be called in the transaction that records what it led to.
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from mcal.errors import ClassifierError
 from mcal.types import IndexArray, Pool, Progress, Scores, no_progress
@@ -22,6 +24,8 @@ from .scoring import fold_batch_norms, score_items
 from .training import train_network
 
 __all__ = ["TorchClassifier", "TorchModel"]
+
+_FEATURES_AT_ONCE = 256
 
 
 class TorchClassifier:
@@ -126,6 +130,39 @@ class TorchClassifier:
                     progress=progress,
                 )
         return TorchModel(self, network, items.normalisation(), items.item_shape, pool.classes)
+
+    @property
+    def sees_unlabelled(self) -> bool:
+        """Whether it has ``features`` of items before it has seen a label."""
+        return self._features is not None or self._body is not None
+
+    def features(
+        self, pool: Pool, indices: IndexArray, *, progress: Progress = no_progress
+    ) -> npt.NDArray[np.float32]:
+        """(K, D) float32: what its head sees of the items, before any label.
+
+        Computed, or the body taught, on the first call, and kept as for ``train``. Raises
+        ``ValueError`` for an index out of range, or where there are none.
+        """
+        _check_indices(indices, pool)
+        if not self.sees_unlabelled:
+            raise ValueError(f"features: expected a recipe that learns without labels: {self.name}")
+        items = self.items_of(pool, progress)
+        embed: Callable[[torch.Tensor], torch.Tensor] = items.normalisation().apply
+        if self._body is not None:
+            embed = self._body.frozen(items, pool, progress).embed
+        parts = []
+        for start, block in zip(
+            range(0, indices.size, _FEATURES_AT_ONCE),
+            items.blocks(
+                indices[start : start + _FEATURES_AT_ONCE]
+                for start in range(0, indices.size, _FEATURES_AT_ONCE)
+            ),
+            strict=True,
+        ):
+            parts.append(embed(block).float().cpu().numpy())
+            progress(0.99, f"features of {start:,} of {indices.size:,} items")
+        return np.concatenate(parts)
 
     def load(self, path: Path, pool: Pool) -> TorchModel:
         """Read what ``TorchModel.save`` wrote.

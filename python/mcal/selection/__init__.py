@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .k_center import KCenter, k_center
 from .smallest_k import largest_k, smallest_k
+from .typical import typical
 from .uncertainty import Uncertainty, entropy, least_confidence, margin, uncertainty
 
 __all__ = [
@@ -15,5 +16,6 @@ __all__ = [
     "least_confidence",
     "margin",
     "smallest_k",
+    "typical",
     "uncertainty",
 ]

@@ -225,8 +225,13 @@ class PlanSettings(Model):
     test_size: Annotated[Whole, Field(ge=1)] | None = None
     """Items of the random test set, which measures and never trains (default: 1.5 % of N, at least
     500 or 5 % of N, whichever is fewer, at most 5,000; of what a budget buys at most 15 %)."""
+    first: Literal["random", "typical", "k_center"] = "random"
+    """How the items of the first training are chosen: at random; typical ones, from dense places
+    that are far from each other; or such that every item is near to one of them. The last two need
+    a pool of embeddings, or a candidate with the recipe "self" or "embedding". The test set is
+    always drawn at random."""
     initial_share: Share = 0.01
-    """Share of N that the first training is on, drawn at random; at least 20 items, or 5 % of N
+    """Share of N that the first training is on; at least 20 items, or 5 % of N
     where that is fewer (no such floor with ``preset = "paper"``), and ``prices.min_batch``. With a
     budget at most a fifth of the labels that it buys, or 20 where that is more."""
     form: Literal["average", "power", "truncated", "floor", "plateau"] = "average"
