@@ -5,16 +5,17 @@
         [--replicas 100] [--seed 0] --try VARIANT ...
 
 A variant is a comma-separated list of ``name=value``: ``test`` and ``first`` are factors of the
-default |T| and |B0|; every other name is one of ``[plan]``. The default runs on the same pools with
-the same seeds; "saves" is its mean total less the variant's, as a share of what people alone cost,
-with its standard error; "kept" counts campaigns within the target. ``--free`` makes trainings cost
-nothing. Worlds beside the named ones: "stubborn-power" and "stubborn-floor", 60,000 items of which
-a model trained on 1 % errs on 60 %, on 25 % still on 20 % (scaled with ``--items``).
+default |T| and |B0|; every other name is one of ``[plan]``, with a number, true or false. The
+default runs on the same pools with the same seeds; "saves" is its mean total less the variant's, as
+a share of what people alone cost, with its standard error; "kept" counts campaigns within the
+target. ``--free`` makes trainings cost nothing. Worlds beside the named ones: "stubborn-power" and
+"stubborn-floor", of which a model trained on 1 % errs on 60 %, on 25 % still on 20 %.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -45,7 +46,7 @@ def open_world(name: str, n_pool: int) -> Source:
 
 
 def changed(settings: Settings, variant: str, n_pool: int) -> Settings:
-    values: dict[str, float | int] = {}
+    values: dict[str, float | int | bool] = {}
     for part in filter(None, variant.split(",")):
         name, _, text = part.partition("=")
         if name == "test":
@@ -54,7 +55,7 @@ def changed(settings: Settings, variant: str, n_pool: int) -> Settings:
         elif name == "first":
             values["initial_share"] = float(text) * settings.plan.initial_share
         else:
-            values[name] = int(text) if text.isdigit() else float(text)
+            values[name] = json.loads(text)
     plan = type(settings.plan).model_validate({**settings.plan.model_dump(), **values})
     return settings.model_copy(update={"plan": plan})
 

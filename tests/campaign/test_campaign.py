@@ -393,7 +393,9 @@ def test_classes_that_fit_nothing_are_an_error_of_the_annotator(
 
 
 def test_embeddings_for_k_center_are_charged(tmp_path: Path, easy: Blobs) -> None:
-    settings = SETTINGS.model_copy(update={"selection": "k_center"})
+    settings = SETTINGS.model_copy(
+        update={"selection": "k_center", "plan": PlanSettings(fold_test=False)}
+    )
     with create(tmp_path / "run", easy, settings) as campaign:
         campaign.run()
     with Store.open(tmp_path / "run", read_only=True) as store:

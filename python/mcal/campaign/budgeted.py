@@ -205,13 +205,12 @@ class Budgeted(Endings):
         """The plan of a candidate from what its rounds have recorded, as the money stands now."""
         (n_left, n_broken), purse = self.left(), self.purse()
         n_train = self.store.labels(Purpose.TRAIN).indices.size
-        (fits,) = self.store.estimates("fit", round=round_, classifier=name)
         (cost,) = self.store.estimates("cost", round=round_, classifier=name)
         n_most = max(0, purse.most_people(n_left))
         curves = _curves(
             self.facts.profiles(name),
             self.facts.cells(name),
-            CurveFits.from_json(fits.payload),
+            self.facts.fits(round_, name),
             n_train,
             n_train + n_most,
             n_classes=len(self.pool.classes),

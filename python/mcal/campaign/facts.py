@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from ..bootstrap import MeasuredRound, measure_round
 from ..errors import AnnotatorError
+from ..fitting import CurveFits
 from ..planning import Plan, TrainingCost
 from ..profiles import Profile, estimate_profile
 from ..store import ActionRecord, Store
@@ -197,6 +198,11 @@ class Facts:
             MeasuredRound.from_json(e.payload)
             for e in self.store.estimates("cells", classifier=name)
         ]
+
+    def fits(self, round_: int, name: str) -> CurveFits:
+        """The learning curves of a candidate as fitted after a round."""
+        (record,) = self.store.estimates("fit", round=round_, classifier=name)
+        return CurveFits.from_json(record.payload)
 
     def last_cells(self, name: str, round_: int) -> tuple[int, MeasuredRound] | None:
         """The latest round before ``round_`` that kept a candidate's test items, and those."""

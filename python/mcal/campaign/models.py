@@ -13,10 +13,11 @@ from ..errors import AnnotatorError
 from ..profiles import Profile
 from ..settings import Settings
 from ..store import Store
-from ..types import Annotator, Classifier, Pool, Purpose
+from ..types import NO_LABEL, Annotator, Classifier, IndexArray, Pool, Purpose
 from .budgeted import Budgeted
 from .collapse import find_collapse
 from .facts import COLLAPSE, Facts
+from .folding import LEAST_SAVING, differs_too_much, folding_saves_usd
 from .training import OutOfMoney, Trained, Trainer
 
 __all__ = ["Measured", "Models"]
@@ -125,6 +126,56 @@ class Models(Budgeted):
             trained = self.at_hand[name] = replace(trained, round=round_)
         return trained
 
+    def folded(self, name: str, round_: int) -> tuple[Trained, str]:
+        """The model that is to label, and the words for it where T was folded into its training.
+
+        Only before an audit, whose labels are fresh. The audit is planned with the profile of the
+        model in hand, for nothing has measured the other one. A killed process decides anew, finds
+        the checkpoint and comes to the same end; its seconds are charged.
+        """
+        held = self.scored(name, round_)
+        if not self.settings.plan.fold_test or self.facts.model_round(round_, name) != round_:
+            return held, ""
+        test = self.store.labels(Purpose.TEST)
+        usable = test.labels != NO_LABEL
+        indices, labels = self.facts.labels_for_training(round_)
+        n_test, profile, settings = (
+            int(usable.sum()),
+            self.facts.profile(round_, name),
+            self.expected(),
+        )
+        saves_usd = folding_saves_usd(
+            self.facts.fits(round_, name),
+            profile,
+            indices.size,
+            n_test,
+            n_pool=self.pool.n_pool,
+            settings=settings,
+        )
+        costs_usd = self.facts.next_training_usd(name, round_, indices.size, n_test)
+        people_usd = settings.prices.people.total_usd(self.pool.n_pool)
+        if saves_usd - costs_usd < LEAST_SAVING * people_usd:
+            return held, ""
+        trained = self._train_on(
+            name,
+            round_,
+            f"fold:{name}",
+            np.concatenate([indices, test.indices[usable]]),
+            np.concatenate([labels, test.labels[usable]]),
+            self.facts.readable(self.facts.unasked()),
+            math.inf,
+        )
+        self.trainer.finish(trained)
+        words = (
+            f"one more training, for ${costs_usd:,.2f}, on the {n_test:,} test items too is "
+            f"expected to save ${saves_usd:,.2f}"
+        )
+        before = held.scores.labels[np.isin(held.scores.indices, trained.scores.indices)]
+        if differs_too_much(trained.scores.labels, before, profile):
+            words += ", but its model differs too much from the one in hand, which stays"
+            return held, words
+        return trained, words
+
     def _train_and_score(self, name: str, round_: int, limit_usd: float) -> Trained:
         indices, labels = self.facts.labels_for_training(round_)
         if not indices.size:
@@ -135,10 +186,23 @@ class Models(Budgeted):
             )
         test = self.store.labels(Purpose.TEST).indices
         to_score = np.union1d(test, self.facts.readable(self.facts.unasked()))
+        purpose = f"train:{name}"
+        return self._train_on(name, round_, purpose, indices, labels, to_score, limit_usd)
+
+    def _train_on(
+        self,
+        name: str,
+        round_: int,
+        purpose: str,
+        indices: IndexArray,
+        labels: IndexArray,
+        to_score: IndexArray,
+        limit_usd: float,
+    ) -> Trained:
         return self.trainer.train(
             self.classifiers[name],
             round_,
-            self.seed(round_, f"train:{name}"),
+            self.seed(round_, purpose),
             indices,
             labels,
             to_score,

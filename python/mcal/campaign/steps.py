@@ -328,8 +328,14 @@ class Steps(Models):
             held = self.facts.last_trained(round_, decision.classifier)
             assert held is not None  # a decision to machine-label names a model
             return self.end_in_budget(decision, round_, self.scored(decision.classifier, held[0]))
-        label = self.audit if self.settings.is_audited else self.machine_label
-        return label(decision, round_, self.scored(decision.classifier, round_))
+        if not self.settings.is_audited:
+            trained = self.scored(decision.classifier, round_)
+            return self.machine_label(decision, round_, trained)
+        trained, why = self.folded(decision.classifier, round_)
+        if why:
+            self.say("train", why)
+            decision = replace(decision, reason=f"{decision.reason}; {why}")
+        return self.audit(decision, round_, trained)
 
     def _buy(self, decision: Decision, round_: int) -> Callable[[], None]:
         trained, selection = self.scored(decision.classifier, round_), self.settings.selection

@@ -57,6 +57,7 @@ class Trained:
 
     classifier: str
     round: int
+    seed: int
     model: TrainedModel
     scores: ItemScores
     meter: _Meter
@@ -152,7 +153,7 @@ class Trainer:
         except OutOfMoney:
             self._store.interrupt_open_runs()
             raise
-        return Trained(classifier.name, round_, model, scores, meter, path)
+        return Trained(classifier.name, round_, seed, model, scores, meter, path)
 
     def _run(
         self,
@@ -218,6 +219,7 @@ class Trainer:
         paid = any(
             run.round == trained.round
             and run.classifier == trained.classifier
+            and run.seed == trained.seed
             and run.status == "finished"
             for run in self._store.runs()
         )

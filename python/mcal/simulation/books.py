@@ -128,9 +128,9 @@ class Books:
         self.give(owner, drawn)
         return drawn
 
-    def train(self) -> Model:
-        """Train on B, score, and pay for both."""
-        model = self.pool.model(self.count(Owner.TRAIN))
+    def train(self, n_more: int = 0) -> Model:
+        """Train on B, and ``n_more`` items, score, and pay for both."""
+        model = self.pool.model(self.count(Owner.TRAIN) + n_more)
         prices = self.settings.prices
         self.n_train.append(model.n_train)
         self.cost_usd.append(

@@ -15,7 +15,7 @@ from ...selection import smallest_k
 from ...settings import Settings
 from ..books import Books, Outcome, Owner
 from ..worlds import Model, SimulatedPool
-from .steering import Steering, machine_cut, steer
+from .steering import Steering, last_model, machine_cut, steer
 
 __all__ = ["Mcal"]
 
@@ -34,7 +34,7 @@ class Mcal:
         model = books.model
         if steering.verdict is not Verdict.PEOPLE and model is not None:
             if books.settings.is_audited:
-                _label_certified(steering, model)
+                _label_certified(steering, last_model(steering))
             else:
                 left, (count, _) = books.left(), machine_cut(steering)
                 books.give(Owner.MACHINE, left[smallest_k(model.deficit[left], count)])

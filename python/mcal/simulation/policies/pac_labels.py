@@ -15,7 +15,7 @@ from ...profiles import Profile
 from ...settings import Settings
 from ..books import Books, Outcome, Owner
 from ..worlds import SimulatedPool
-from .steering import steer
+from .steering import last_model, steer
 
 __all__ = ["PacLabels"]
 
@@ -42,8 +42,9 @@ class PacLabels:
             raise ValueError(f"target: expected 'set' for {self.name}, found {settings.target!r}")
         books = Books(pool, settings, seed)
         steering = steer(books)
-        model, left = books.model, books.left()
-        if steering.verdict is not Verdict.PEOPLE and model is not None and left.size:
+        left = books.left()
+        if steering.verdict is not Verdict.PEOPLE and left.size:
+            model = last_model(steering)
             allowed = allowed_errors(pool.n_pool, settings.target_error) / left.size
             rng = np.random.default_rng(books.seed_for("pac"))
             risk = 1.0 - settings.certificate.confidence

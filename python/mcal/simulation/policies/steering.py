@@ -13,6 +13,7 @@ import numpy.typing as npt
 from ...bootstrap import MeasuredRound, measure_round
 from ...campaign.decide import Decision, Verdict, decide
 from ...campaign.estimate import Estimates, estimate_plan, n_test_items
+from ...campaign.folding import LEAST_SAVING, folding_saves_usd
 from ...campaign.label_cost import that_pay
 from ...campaign.sizes import first_batch_size, most_next
 from ...planning import Plan
@@ -22,7 +23,7 @@ from ...types import IndexArray
 from ..books import Books, Forecast, Owner
 from ..worlds import Model
 
-__all__ = ["Steering", "machine_cut", "steer"]
+__all__ = ["Steering", "last_model", "machine_cut", "steer"]
 
 CANDIDATE = "simulated"
 
@@ -38,6 +39,7 @@ class Steering:
     plans: list[Plan] = field(default_factory=list)
     measured: list[MeasuredRound] = field(default_factory=list)
     forecasts: list[Forecast] = field(default_factory=list)
+    latest: Estimates | None = None
     verdict: Verdict = Verdict.BUY
 
 
@@ -61,6 +63,28 @@ def steer(books: Books) -> Steering:
         bought = left[largest_k(model.deficit[left], decision.n_buy)]
         steering.like_pool &= ~(model.deficit[test] > model.deficit[bought].min())
         books.give(Owner.TRAIN, bought)
+
+
+def last_model(steering: Steering) -> Model:
+    """The model in hand, or that of B and T where it is forecast to pay: as ``Models.folded``."""
+    books, found, held = steering.books, steering.latest, steering.books.model
+    assert held is not None  # some training led here
+    settings, n_train = books.settings, books.n_train[-1]
+    if not settings.plan.fold_test or found is None:
+        return held
+    saves_usd = folding_saves_usd(
+        found.fits,
+        steering.profiles[-1],
+        n_train,
+        steering.test.size,
+        n_pool=books.pool.n_pool,
+        settings=settings,
+    )
+    saves_usd -= found.training.of(n_train + steering.test.size, steering.test.size)
+    people_usd = settings.prices.people.total_usd(books.pool.n_pool)
+    if saves_usd < LEAST_SAVING * people_usd:
+        return held
+    return books.train(n_more=steering.test.size)
 
 
 def machine_cut(steering: Steering) -> tuple[int, float]:
@@ -112,6 +136,7 @@ def _decide(steering: Steering, n_left: int) -> Decision:
         cells=steering.measured,
         seed=books.seed_for("replicas"),
     )
+    steering.latest = found
     steering.plans.append(found.plan)
     steering.forecasts.append(_forecast(books, found))
     n_train = books.n_train[-1]
