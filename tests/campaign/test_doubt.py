@@ -106,3 +106,39 @@ def test_a_name_that_begins_like_another_keeps_its_own_checkpoints(
         ("a/fast-x2", 0),
         ("a/fast-x2", 1),
     }
+
+
+class StopsOnce(NearestMean):
+    """Its ``at``-th training is killed."""
+
+    def __init__(self, at: int) -> None:
+        super().__init__()
+        self.at = at
+
+    def train(self, *arguments: Any, **options: Any) -> Any:
+        self.at -= 1
+        if self.at == 0:
+            raise KeyboardInterrupt
+        return super().train(*arguments, **options)
+
+
+@pytest.mark.parametrize("kind", [Ensemble, CrossFitted])
+def test_killed_between_members_it_goes_on_and_buys_nothing_twice(
+    tmp_path: Path, easy: Blobs, kind: Any
+) -> None:
+    undisturbed = run(tmp_path / "whole", easy, kind(NearestMean(), 3))
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "run", easy, kind(StopsOnce(5), 3))  # the second member of round 1
+    folder = tmp_path / "run" / "checkpoints"
+    assert len(list(folder.iterdir())) == 1  # round 0's, and no part of another
+    candidates = [kind(NearestMean(), 3)]
+    with Campaign.open(
+        tmp_path / "run", pool=easy.pool, annotator=easy.oracle(), classifiers=candidates
+    ) as campaign:
+        result = campaign.run()
+    assert result is not None
+    np.testing.assert_array_equal(result.labels, undisturbed.labels)
+    np.testing.assert_array_equal(result.sources, undisturbed.sources)
+    with Store.open(tmp_path / "run", read_only=True) as store:
+        stopped = [run.round for run in store.runs() if run.status != "finished"]
+    assert stopped == [1]
