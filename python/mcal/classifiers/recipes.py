@@ -159,7 +159,7 @@ def distortion_for(item_shape: tuple[int, ...]) -> Distortion:
     if not _is_small(item_shape):
         return replace(full, colour=0.4)
     return Distortion(
-        probability=0.5, turn_degrees=12, shear=0.15, shift_share=0.08, erase_share=0.35, colour=0
+        probability=0.5, turn_degrees=6, shear=0.08, shift_share=0.05, erase_share=0.25
     )
 
 
@@ -263,10 +263,10 @@ _SEMI = replace(
     name="semi",
     epochs=3,
     batch_size=64,
-    peak_rate=0.1,
+    peak_rate=0.2,
     min_steps=1000,
     average_share=0.1,
-    consistency=Consistency(per_label=1, weight=1.0, begins=0.1, full=0.3, momentum=0.99),
+    consistency=Consistency(per_label=1, weight=0.5, begins=0.4, full=0.6, momentum=0.99),
 )
 _SEMI_DEEP = replace(
     _SEMI,
