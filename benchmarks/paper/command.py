@@ -6,6 +6,7 @@ import argparse
 import importlib.util
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -97,6 +98,8 @@ def _make(
     if tally.failed or tally.left:
         words = f"{name}: {tally.left} runs left, {tally.failed} failed; drawn from the others"
         console.print(words, markup=False)
+        some = f"{product.note} Incomplete: {tally.there + tally.done} of {len(runs)} runs."
+        product = replace(product, note=some)
     if product.rows:
         for path in _write(product, options, figures=given.figures, console=console):
             console.print(str(path), markup=False, highlight=False, soft_wrap=True)

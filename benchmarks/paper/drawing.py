@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import textwrap
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -70,11 +71,13 @@ def draw(
     axes = figure.subplots(n_rows, n_columns, squeeze=False).ravel()
     for axis, panel in zip(axes, panels, strict=False):
         panel(axis)
+        axis.title.set_fontsize(9)
         axis.grid(alpha=0.25)
         axis.spines[["top", "right"]].set_visible(False)
     for axis in axes[len(panels) :]:
         axis.set_visible(False)
-    figure.suptitle(title, fontsize=11, parse_math=False)
+    wrapped = textwrap.fill(title, int(width * 11))
+    figure.suptitle(wrapped, fontsize=11, parse_math=False)
     _note(figure, note, width)
     _save(figure, paths)
 
@@ -122,8 +125,6 @@ def draw_table(
 
 
 def _note(figure: Figure, note: str, width_inches: float) -> None:
-    import textwrap
-
     text = textwrap.fill(note, int(width_inches * 17))
     figure.text(0.01, 0.01, text, fontsize=7, color="#444444", va="bottom", parse_math=False)
 

@@ -310,7 +310,6 @@ def _bars(
     axis.invert_yaxis()
     axis.set_xlim(0, 1.15 * max([*values, 1.0]))
     axis.set(title=title, xlabel=label)
-    axis.title.set_fontsize(9)
 
 
 def _delta_panel(
@@ -336,7 +335,7 @@ def _delta_panel(
         axis.axhline(line["total_usd"], ls="--", lw=1.0, color=COLOURS[-1 - i], label=line["who"])
     axis.set(xlabel="batch size delta (% of N)", ylabel=label)
     if not several:
-        axis.set_title(rows[0]["data"], fontsize=9)
+        axis.set_title(rows[0]["data"])
     axis.set_ylim(bottom=0)
     axis.legend(fontsize=7)
 

@@ -25,7 +25,6 @@ FIT_THETAS = (0.25, 0.5, 0.75, 1.0)
 RANKED_SHARE = 8_000 / 60_000  # |B| of Figure 5
 REFERENCE_SHARE = 16_000 / 60_000  # |B| of Figure 4
 N_BINS = 20
-STYLES = {"power": ":", "truncated": "-", "average": "--"}
 
 
 def figure_2(study: Study) -> Product:
@@ -208,24 +207,26 @@ def _fit_panel(rows: list[Row], axis: Axes, *, key: str) -> None:
         n = [row["n_train"] for row in own]
         error = np.array([row["error"] for row in own])
         bar = np.sqrt(error * (1 - error) / np.array([max(1.0, row["n_test"]) for row in own]))
-        axis.errorbar(
-            n,
-            100 * error,
-            100 * bar,
-            fmt=MARKERS[i],
-            ms=3.5,
-            lw=0.8,
-            color=COLOURS[i],
-            label=f"theta = {theta:.0%}",
-        )
-        for form in FORMS[:2]:
-            axis.plot(n, [100 * row[form] for row in own], STYLES[form], lw=1.2, color=COLOURS[i])
-    axis.plot([], [], STYLES["power"], color="black", label="power law")
-    axis.plot([], [], STYLES["truncated"], color="black", label="truncated")
-    axis.set(title=key, xscale="log", xlabel="training size |B| (items)", ylabel="error (%)")
-    axis.title.set_fontsize(9)
+        point: dict[str, Any] = {"fmt": MARKERS[i], "ms": 3.5, "lw": 0.8, "color": COLOURS[i]}
+        axis.errorbar(n, 100 * error, 100 * bar, label=f"theta = {theta:.0%}", **point)
+        axis.plot(n, [100 * row["truncated"] for row in own], "-", lw=1.2, color=COLOURS[i])
+        # On top and black: where nothing falls off, the two are the same line.
+        axis.plot(n, [100 * row["power"] for row in own], ":", lw=1.2, color="black")
+    axis.plot([], [], ":", color="black", label="power law")
+    axis.plot([], [], "-", color="black", label="truncated")
+    axis.set(title=key, ylabel="error (%)")
+    _log_sizes(axis)
     axis.set_ylim(bottom=0)
     axis.legend(fontsize=7, ncols=2)
+
+
+def _log_sizes(axis: Axes) -> None:
+    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+
+    axis.set(xscale="log", xlabel="training size |B| (items)")
+    axis.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axis.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    axis.xaxis.set_minor_formatter(NullFormatter())
 
 
 def _prediction_panel(rows: list[Row], axis: Axes, *, key: str) -> None:
@@ -233,13 +234,13 @@ def _prediction_panel(rows: list[Row], axis: Axes, *, key: str) -> None:
         own = [row for row in rows if row["key"] == key and row["form"] == form]
         points = sorted({row["n_points"] for row in own})
         off = [np.mean([r["off_points"] for r in own if r["n_points"] == n]) for n in points]
-        axis.plot(points, off, f"{MARKERS[i]}-", ms=4, color=COLOURS[i], label=form)
+        size = 8 - 2 * i  # equal values show as one marker inside another
+        axis.plot(points, off, f"{MARKERS[i]}-", ms=size, mfc="none", color=COLOURS[i], label=form)
     axis.set(
         title=key,
         xlabel="error estimates used (points)",
         ylabel="forecast off by (percentage points)",
     )
-    axis.title.set_fontsize(9)
     axis.set_ylim(bottom=0)
     axis.legend(fontsize=7)
 
@@ -257,7 +258,6 @@ def _delta_panel(rows: list[Row], axis: Axes, *, key: str) -> None:
         )
     size = next(row["n_train"] for row in rows if row["key"] == key)
     axis.set(title=f"{key}, |B| = {size:,}", xlabel="batch size delta (% of N)", ylabel="error (%)")
-    axis.title.set_fontsize(9)
     axis.set_ylim(bottom=0)
     axis.legend(fontsize=7)
 
@@ -286,7 +286,6 @@ def _growing_panel(rows: list[Row], axis: Axes, *, key: str, form: str) -> None:
     axis.set(
         title=f"{key}, {form}", xscale="log", xlabel="training size |B| (items)", ylabel="error (%)"
     )
-    axis.title.set_fontsize(9)
     axis.set_ylim(bottom=0)
     axis.legend(fontsize=7)
 
@@ -305,7 +304,6 @@ def _ranking_panel(rows: list[Row], axis: Axes, *, key: str, value: str, label: 
         )
     size = next(row["n_train"] for row in rows if row["key"] == key)
     axis.set(title=f"{key}, |B| = {size:,}", xlabel="items ranked, surest first (%)", ylabel=label)
-    axis.title.set_fontsize(9)
     axis.legend(fontsize=7)
 
 
