@@ -26,6 +26,7 @@ State = Literal["ok", "note", "FAIL"]
 _OPTIONAL = (
     ("torch", "torch", "torch", "training"),
     ("torchvision", "torchvision", "torch", "architectures and data sets"),
+    ("timm", "timm", "timm", "frozen features of its models"),
     ("PIL", "pillow", "images", "folders of images"),
     ("sklearn", "scikit-learn", "digits", "the bundled digits"),
     ("pyarrow", "pyarrow", "parquet", "export to parquet and huggingface"),
