@@ -336,7 +336,8 @@ def _delta_panel(
     axis.set(xlabel="batch size delta (% of N)", ylabel=label)
     if not several:
         axis.set_title(rows[0]["data"])
-    axis.set_ylim(bottom=0)
+    shown = [factor * row[value] for row in rows] + [line["total_usd"] for line in lines]
+    axis.set_ylim(0, 1.1 * max(shown))
     axis.legend(fontsize=7)
 
 
