@@ -81,7 +81,7 @@ KINDS: dict[str, Callable[[Path], Path]] = {
     "hopeless, uncertified": partial(run, target_error=0.0001, certificate=NONE),
     "of the machine's labels": partial(run, target="machine"),
     "weighted": partial(run, world=LARGE, certificate=CertificateSettings(kind="weighted")),
-    "tiny": partial(run, world=TINY),
+    "tiny": partial(run, world=TINY, prices=PriceSettings()),  # a fixed cost would not be worth it
     "all known": partial(run, known=(np.arange(WORLD.n_pool), WORLD.truth)),
     "some known": partial(run, known=(np.arange(2000), WORLD.truth[:2000])),
     "no class fits some": partial(run, annotator=Picky(WORLD)),
