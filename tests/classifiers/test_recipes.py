@@ -40,3 +40,11 @@ def test_semi_costs_the_same_however_many_labels() -> None:
     assert semi.step_count(10, 20) == semi.min_steps
     halved = recipe_for("semi", "resnet18", (32, 32, 3), batch_size=semi.batch_size // 2)
     assert 2 * halved.n_unlabelled == semi.n_unlabelled
+
+
+def test_squares_are_hidden_where_labels_are_seen_often() -> None:
+    fast = recipe_for("fast", "small-cnn", (28, 28, 1))  # 300 steps of 128, then 7 epochs
+    hidden = [fast.for_labels(n, 70_000).augmentation.erase_share for n in (10, 1920, 1921, 7000)]
+    assert hidden == [0.25, 0.25, 0.0, 0.0]
+    deep = recipe_for("fast", "resnet18", (32, 32, 3))
+    assert deep.for_labels(50_000, 60_000) == deep

@@ -123,6 +123,16 @@ class Recipe:
         """Items without labels in a step."""
         return self.batch_size * self.consistency.per_label if self.consistency else 0
 
+    def for_labels(self, n_train: int, n_items: int) -> Recipe:
+        """This recipe, hiding no squares where each label is seen less than 20 times.
+
+        Measured on Fashion-MNIST: what wins 2 % of the pool with 1,000 labels, seen 38 times each,
+        loses 0.5 % with 6,000, seen 7 times.
+        """
+        if self.step_count(n_train, n_items) * self.batch_size >= 20 * n_train:
+            return self
+        return replace(self, augmentation=replace(self.augmentation, erase_share=0.0))
+
     def rate(self, share: float) -> float:
         """Learning rate when ``share``, in [0, 1], of the steps is done."""
         if self.schedule == "steps":
