@@ -44,7 +44,7 @@ def fits_of(gamma: float) -> CurveFits:
 def run(folder: Path, pool: World, classifier: Any = None, **change: Any) -> Any:
     settings = Settings(
         prices=PriceSettings(gpu_usd_per_hour=0.0, fixed_cost_per_training=0.25),
-        **({"plan": PlanSettings(replicas=50)} | change),
+        **({"plan": PlanSettings(replicas=50, fold_test=True)} | change),
     )
     parts: dict[str, Any] = {"annotator": pool.annotator}
     classifiers = [classifier or pool.classifier]
@@ -177,7 +177,7 @@ def test_a_kill_anywhere_in_the_last_training_comes_to_the_same_end(tmp_path: Pa
     whole = run(tmp_path / "whole", pool)
     settings = Settings(
         prices=PriceSettings(gpu_usd_per_hour=0.0, fixed_cost_per_training=0.25),
-        plan=PlanSettings(replicas=50),
+        plan=PlanSettings(replicas=50, fold_test=True),
     )
     parts: dict[str, Any] = {"pool": pool.pool, "annotator": pool.annotator}
     folder = tmp_path / "killed"

@@ -262,7 +262,7 @@ class PlanSettings(Model):
     """Standard errors added to the point estimate before it is held against the target: for the
     plan, and where there is no audit for the machine labels too."""
 
-    fold_test: bool = True
+    fold_test: bool = False
     """Before an audit, train once more with the test set among the training items, where that is
     forecast to save more than it costs: it has done its measuring by then. Never with a budget, or
     with ``preset = "paper"``."""
