@@ -122,6 +122,16 @@ class StopsOnce(NearestMean):
         return super().train(*arguments, **options)
 
 
+def test_what_a_killed_process_has_half_written_is_swept(tmp_path: Path, easy: Blobs) -> None:
+    folder = tmp_path / "run" / "checkpoints"
+    folder.mkdir(parents=True)
+    (folder / ".000-a.pt.77.partial").touch()
+    (folder / "frozen-1.npy.partial").touch()  # what another may go on with
+    run(tmp_path / "run", easy, NearestMean())
+    left = [path.name for path in folder.glob("*.partial")]
+    assert left == ["frozen-1.npy.partial"]
+
+
 @pytest.mark.parametrize("kind", [Ensemble, CrossFitted])
 def test_killed_between_members_it_goes_on_and_buys_nothing_twice(
     tmp_path: Path, easy: Blobs, kind: Any

@@ -91,6 +91,52 @@ def test_a_saved_ensemble_is_the_same_ensemble(images: Any, tmp_path: Path) -> N
     np.testing.assert_array_equal(scores[0].embeddings, scores[1].embeddings)
 
 
+def test_every_file_of_a_save_or_a_load_can_be_swept(world: Blobs, tmp_path: Path) -> None:
+    """A kill leaves what is there at any moment: files beside the checkpoint, called partial."""
+    seen: list[str] = []
+
+    class Watched(NearestMean):
+        def load(self, path: Path, pool: Any) -> Any:
+            seen.extend(p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*"))
+            return super().load(path, pool)
+
+    class Saved:
+        def save(self, path: Path) -> None:
+            model.save(path)
+            seen.extend(p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*"))
+
+    model = NearestMean().train(world.pool, np.arange(20), world.truth[:20], seed=0)
+    ensemble = Ensemble(Watched(), 2)
+    EnsembleModel(ensemble.name, [Saved(), Saved()]).save(tmp_path / "m.pt")  # type: ignore[list-item]
+    assert len(seen) == 4  # twice the archive and a member
+    ensemble.load(tmp_path / "m.pt", world.pool)
+    assert len(seen) == 8
+    for name in seen:
+        assert name == "m.pt" or (name[0] == "." and name.endswith(".partial"))
+    assert [path.name for path in tmp_path.iterdir()] == ["m.pt"]
+
+
+def test_a_network_half_written_can_be_swept_too(
+    images: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool, labels = images
+    model = open_quick(pool).train(pool, np.arange(4), labels[:4], seed=0)
+    seen: list[str] = []
+    monkeypatch.setattr(torch, "save", lambda *_: seen.extend(p.name for p in tmp_path.iterdir()))
+    model.save(tmp_path / "m.pt")
+    assert len(seen) == 1
+    assert seen[0].startswith(".m.pt.")
+    assert seen[0].endswith(".partial")
+
+
+def test_too_few_members_are_told(world: Blobs, tmp_path: Path) -> None:
+    model = NearestMean().train(world.pool, np.arange(20), world.truth[:20], seed=0)
+    ensemble = Ensemble(NearestMean(), 3)
+    EnsembleModel(ensemble.name, [model, model]).save(tmp_path / "m.pt")
+    with pytest.raises(ClassifierError, match="members: expected 3, found 2"):
+        ensemble.load(tmp_path / "m.pt", world.pool)
+
+
 def test_a_file_for_something_else_is_refused(images: Any, tmp_path: Path) -> None:
     pool, labels = images
     path, other = tmp_path / "m.pt", tmp_path / "single.pt"

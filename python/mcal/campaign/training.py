@@ -137,6 +137,7 @@ class Trainer:
         A checkpoint of this very round, left by a process that was killed before it could decide,
         is loaded instead of trained again: the training set of a round never changes.
         """
+        self._sweep()
         path = self.checkpoint(classifier.name, round_, seed, indices, labels)
         run_id = self._store.start_run(
             round=round_,
@@ -260,6 +261,11 @@ class Trainer:
             chosen = work()
         self.finish(replace(trained, meter=meter))
         return chosen
+
+    def _sweep(self) -> None:
+        """Delete the half-written files of killed processes: of one campaign only one writes."""
+        for path in self._folder.glob(".*.partial"):
+            path.unlink(missing_ok=True)
 
     def _load(self, classifier: Classifier, path: Path) -> TrainedModel | None:
         """The model at ``path``; None when there is none, or a damaged one: it is a cache."""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import pickle
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from mcal.errors import ClassifierError
+from mcal.whole_file import whole_file
 
 from ._torch import torch
 
@@ -44,20 +43,11 @@ class Checkpoint:
 
 def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """Write ``path`` whole or not at all. Raises ``ClassifierError`` when the disk refuses."""
-    temporary: str | None = None
     content = {f: getattr(checkpoint, f) for f in Checkpoint.__dataclass_fields__}
     try:
-        with tempfile.NamedTemporaryFile(
-            dir=path.parent, prefix=f".{path.name}.", delete=False
-        ) as file:
-            temporary = file.name
+        with whole_file(path) as file:
             torch.save({"format": _FORMAT, **content}, file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
     except (OSError, RuntimeError) as error:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
         raise ClassifierError(f"{path}: cannot be written: {error}") from error
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import math
-import tempfile
+import shutil
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from mcal.types import (
     derive_seed,
     no_progress,
 )
-from mcal.whole_file import whole_file
+from mcal.whole_file import partial_name, whole_file
 
 from ._torch import torch
 
@@ -172,10 +173,7 @@ def save_members(
         with whole_file(path) as file, zipfile.ZipFile(file, "w") as archive:
             archive.writestr("head.json", json.dumps(head))
             for at, model in enumerate(members):
-                with tempfile.TemporaryDirectory(
-                    dir=path.parent, prefix=f".{path.name}."
-                ) as folder:
-                    member = Path(folder, "member")
+                with _member_file(path) as member:
                     model.save(member)
                     archive.write(member, str(at))
     except OSError as error:
@@ -190,16 +188,33 @@ def load_members(
     Raises ``ClassifierError`` for a file that cannot be read or is of another classifier.
     """
     try:
-        with zipfile.ZipFile(path) as archive, tempfile.TemporaryDirectory() as folder:
+        with zipfile.ZipFile(path) as archive:
             head = json.loads(archive.read("head.json"))
             if head["format"] != _FORMAT:
                 raise ValueError("written by another version")
-            if (head["classifier"], head["members"]) != (name, n_members):
-                raise ValueError(f"expected {name!r}, found {head['classifier']!r}")
-            models = [
-                classifier.load(Path(archive.extract(str(at), folder)), pool)
-                for at in range(n_members)
-            ]
+            for what, expected in (("classifier", name), ("members", n_members)):
+                if head[what] != expected:
+                    raise ValueError(f"{what}: expected {expected!r}, found {head[what]!r}")
+            models = [_load_member(archive, at, path, classifier, pool) for at in range(n_members)]
     except (OSError, zipfile.BadZipFile, KeyError, TypeError, ValueError) as error:
         raise ClassifierError(f"{path}: not a trained ensemble of mcal: {error}") from error
     return models, head
+
+
+def _load_member(
+    archive: zipfile.ZipFile, at: int, path: Path, classifier: Classifier, pool: Pool
+) -> TrainedModel:
+    with _member_file(path) as member:
+        with archive.open(str(at)) as source, member.open("wb") as file:
+            shutil.copyfileobj(source, file)
+        return classifier.load(member, pool)
+
+
+@contextmanager
+def _member_file(path: Path) -> Iterator[Path]:
+    """A name beside ``path`` for one member's file, which is gone at the end."""
+    member = partial_name(path, "member.partial")
+    try:
+        yield member
+    finally:
+        member.unlink(missing_ok=True)
