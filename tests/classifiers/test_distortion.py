@@ -135,3 +135,15 @@ def test_views() -> None:
     assert sum(mirrored for *_, mirrored in everything) == 3
     assert views_of(replace(plain, shift_share=0.0), (28, 28, 1), 9) == [(0, 0, False)]
     assert views_of(plain, (5,), 9) == [(0, 0, False)]
+
+
+@pytest.mark.parametrize("shift_share", [0.04, 0.125, 0.3])
+def test_views_are_moved_where_and_as_far_as_training_moves_items(shift_share: float) -> None:
+    for side in range(8, 41):
+        rows = torch.arange(side).repeat_interleave(side).view(1, side, side, 1)
+        learnt = augment(rows.repeat(300, 1, 1, 1), Augmentation(shift_share), chance())
+        farthest = int((learnt[:, side // 2, side // 2, 0] - side // 2).max())
+        views = views_of(Augmentation(shift_share), (side, side, 1), 9)
+        assert max(abs(down) for down, _, _ in views) <= farthest
+        assert max(abs(right) for _, right, _ in views) <= farthest
+        assert len(views) == (5 if farthest else 1)

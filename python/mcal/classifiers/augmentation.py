@@ -23,7 +23,7 @@ def augment(
         return block
     n, height, width, _ = block.shape
     device = block.device
-    reach = round(augmentation.shift_share * min(height, width))
+    reach = _reach(augmentation, height, width)
     down = torch.randint(-reach, reach + 1, (n, 1), generator=chance, device=device)
     right = torch.randint(-reach, reach + 1, (n, 1), generator=chance, device=device)
     mirrored = None
@@ -41,12 +41,12 @@ def views_of(augmentation: Augmentation, item_shape: tuple[int, ...], n_views: i
     """The first ``n_views`` ways, or as many as there are, to look at an item.
 
     As it is, mirrored where that is allowed, then moved half as far as training moves it, towards
-    each corner, every other one mirrored.
+    each corner, every other one mirrored. Never as training does not show it.
     """
     views = [(0, 0, False)]
     if len(item_shape) == 3:
         flip = augmentation.flip
-        reach = math.ceil(augmentation.shift_share * min(item_shape[:2]) / 2)
+        reach = math.ceil(_reach(augmentation, *item_shape[:2]) / 2)
         corners = [(-1, -1), (1, 1), (-1, 1), (1, -1)] if reach else []
         views += [(0, 0, True)] * flip
         views += [(reach * y, reach * x, flip and k % 2 > 0) for k, (y, x) in enumerate(corners)]
@@ -99,6 +99,11 @@ def warp(block: torch.Tensor, matrix: torch.Tensor) -> torch.Tensor:
     images = block.float().permute(0, 3, 1, 2)
     warped = nn.functional.grid_sample(images, grid, padding_mode="border", align_corners=False)
     return warped.permute(0, 2, 3, 1).contiguous()  # as images are read, channels last
+
+
+def _reach(augmentation: Augmentation, height: int, width: int) -> int:
+    """Pixels by which training shifts an image at most."""
+    return round(augmentation.shift_share * min(height, width))
 
 
 def _crop(block: torch.Tensor, smallest: float, chance: torch.Generator) -> torch.Tensor:
