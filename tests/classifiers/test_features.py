@@ -149,3 +149,94 @@ def test_a_folder_that_cannot_be_written_is_told(images: Any, tmp_path: Path) ->
     (tmp_path / "file").write_text("")
     with pytest.raises(ClassifierError, match="cannot be written"):
         features_of(Counting(), tmp_path / "file").of(images[0])
+
+
+class Cautious(Counting):
+    """Divides by the brightness, which blank items do not have."""
+
+    def __call__(self, block: Any) -> Any:
+        found = super().__call__(block)
+        return found / found[:, :1]
+
+
+@pytest.mark.parametrize("broken", [{0}, {7, 8}, {40, 299}, set(range(32))])
+def test_items_that_cannot_be_read_are_not_looked_at(
+    images: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: set[int]
+) -> None:
+    pool, _ = images
+    for index in broken:
+        pool.items[index] = 0
+    monkeypatch.setattr(pool, "broken", lambda: dict.fromkeys(broken, "torn"))
+    network = Cautious()
+    found = features_of(network, tmp_path).of(pool)
+    assert network.n_asked == 300 - len(broken)
+    others = np.setdiff1d(np.arange(300), list(broken))
+    expected = Cautious()(torch.from_numpy(pool.items[others])).numpy()
+    np.testing.assert_allclose(found.read(others), expected, rtol=1e-3)
+    assert not found.read(np.array(sorted(broken))).any()
+
+
+def test_a_pool_of_which_nothing_can_be_read_is_told(
+    images: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(images[0], "broken", lambda: dict.fromkeys(range(300), "torn"))
+    with pytest.raises(ClassifierError, match="items that can be read, found none"):
+        features_of(Counting(), None).of(images[0])
+
+
+def test_the_first_item_without_features_is_named(images: Any) -> None:
+    pool, _ = images
+    pool.items[[77, 201]] = 0
+    with pytest.raises(ClassifierError, match=r"NaN or infinity of 77$"):
+        features_of(Cautious(), None).of(pool)
+
+
+@pytest.mark.parametrize("kept", [True, False])
+@pytest.mark.parametrize("killed", [True, False])
+def test_one_that_half_precision_cannot_hold_widens_all(
+    images: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept: bool, killed: bool
+) -> None:
+    pool, _ = images
+    monkeypatch.setattr(module, "_KEEP_EVERY_S", 0.0)
+    at = 70
+    expected = expected_of(pool)
+    expected[at] *= 1e4
+
+    class Outlying(Counting):
+        def __call__(self, block: Any) -> Any:
+            begin = self.n_asked
+            found = super().__call__(block)
+            if begin <= at < self.n_asked:
+                found[at - begin] *= 1e4
+            if killed and kept and begin >= 128:
+                raise Killed
+            return found
+
+    features = features_of(Outlying(), tmp_path if kept else None)
+    if killed and kept:
+        with pytest.raises(Killed):
+            features.of(pool)
+        features = features_of(Counting(), tmp_path)
+    found = features.of(pool).read(np.arange(300))
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, expected, rtol=1e-3)
+
+
+def test_what_another_width_has_left_is_begun_again(
+    images: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool, _ = images
+    monkeypatch.setattr(module, "_KEEP_EVERY_S", 0.0)
+    calls: list[int] = []
+
+    def wider(block: Any) -> Any:
+        calls.append(len(block))
+        if sum(calls) > 160:
+            raise Killed
+        return torch.ones(len(block), 5)
+
+    with pytest.raises(Killed):
+        features_of(wider, tmp_path).of(pool)
+    found = features_of(Counting(), tmp_path).of(pool)
+    np.testing.assert_allclose(found.read(np.arange(300)), expected_of(pool), rtol=1e-3)
+    assert [p.suffix for p in tmp_path.iterdir()] == [".npy"]

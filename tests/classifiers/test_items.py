@@ -114,4 +114,26 @@ def test_candidates_of_a_race_read_the_pool_once(images: Any) -> None:
     for candidate in candidates:
         model = candidate.train(pool, np.arange(20), labels[:20], seed=0)
         model.score(pool, np.arange(300))
-    assert pool.n_read <= 300 + 1
+    assert pool.n_read <= 300 + 1 + 2  # the shape of an item, asked by each when it is opened
+
+
+def test_blank_items_have_no_say_in_the_normalisation(
+    vectors: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool, _ = vectors
+    pool.items[::3] = -1e4
+    monkeypatch.setattr(pool, "broken", lambda: dict.fromkeys(range(0, 300, 3), "torn"))
+    found = Items(pool, torch.device("cpu")).normalisation()
+    others = np.delete(pool.items, np.s_[::3], axis=0).astype(np.float64)
+    np.testing.assert_allclose(found.mean.numpy(), others.mean(axis=0), rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(found.std.numpy()[:4], others.std(axis=0)[:4], rtol=1e-3)
+
+
+@pytest.mark.parametrize("n", [4, 300])
+def test_a_pool_of_blank_items_is_normalised_too(
+    vectors: Any, monkeypatch: pytest.MonkeyPatch, n: int
+) -> None:
+    pool, _ = vectors
+    pool.items, pool.n_pool = pool.items[:n], n
+    monkeypatch.setattr(pool, "broken", lambda: dict.fromkeys(range(n), "torn"))
+    assert torch.isfinite(Items(pool, torch.device("cpu")).normalisation().std).all()

@@ -8,16 +8,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from mcal.errors import ClassifierError
 from mcal.types import Pool, Progress, no_progress
 from mcal.whole_file import whole_file
 
 from ._torch import torch
 from .architectures import Network, build_network
+from .devices import own_chance
 from .frozen import Frozen, frozen_network
-from .items import Items
+from .items import Items, readable_items
 from .pretraining import EagerPretraining, pretrain
 from .recipes import Pretraining
 
@@ -81,7 +80,9 @@ class Body:
 
     def frozen(self, items: Items, pool: Pool, progress: Progress) -> Frozen:
         """The body as a network whose weights stay."""
-        weights, network = self.of(items, pool, progress), self._network(items, pool)
+        weights = self.of(items, pool, progress)
+        with own_chance(self._device):
+            network = self._network(items, pool)
         network.body.load_state_dict(weights)
         normalisation = items.normalisation()
         return frozen_network(
@@ -91,12 +92,11 @@ class Body:
     def _make(
         self, key: str, items: Items, pool: Pool, progress: Progress
     ) -> dict[str, torch.Tensor]:
-        indices = np.setdiff1d(np.arange(pool.n_pool), np.fromiter(pool.broken(), np.int64))
+        indices = readable_items(pool)
         if indices.size < 2:
             raise ClassifierError(f"pre-training: expected two items or more, found {indices.size}")
         seed = int(key[:15], 16)
-        gpus = [self._device] if self._device.type == "cuda" else []
-        with torch.random.fork_rng(devices=gpus):
+        with own_chance(self._device):
             torch.manual_seed(seed)
             network = self._network(items, pool)
             learner = EagerPretraining(

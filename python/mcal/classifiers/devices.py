@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+from contextlib import AbstractContextManager
 
 from ._torch import torch
 
-__all__ = ["choose_device", "free_bytes"]
+__all__ = ["choose_device", "free_bytes", "own_chance"]
 
 
 def choose_device(name: str) -> torch.device:
@@ -24,6 +25,11 @@ def choose_device(name: str) -> torch.device:
             f"device: expected 'auto' or a device of this machine, found {name!r}"
         ) from error
     return device
+
+
+def own_chance(device: torch.device) -> AbstractContextManager[None]:
+    """Whatever is drawn from torch's global generators within, they are left as they were."""
+    return torch.random.fork_rng(devices=[device] if device.type == "cuda" else [])
 
 
 def free_bytes(device: torch.device) -> int:

@@ -17,11 +17,13 @@ from mcal.types import IndexArray, Pool, Progress, no_progress
 from mcal.whole_file import whole_file
 
 from ._torch import torch
+from .devices import own_chance
 from .frozen import Frozen
-from .items import Items, shared_items
+from .items import Items, readable_items, shared_items
 
-__all__ = ["FeaturePool", "Features"]
+__all__ = ["FeaturePool", "Features", "check_finite"]
 
+_VERSION = 1  # of how features come about; other features for the same network: another number
 _BLOCK = {"cpu": 32, "cuda": 256}
 _KEEP_EVERY_S = 5.0
 
@@ -81,60 +83,88 @@ class Features:
         if self._of is None or self._fingerprint != pool.fingerprint:
             self._of = None
             items = shared_items(pool, self._device)
-            frozen = self._open(items, pool, progress)
-            words = f"{pool.fingerprint}\n{self._name}\n{frozen.key}"
+            with own_chance(self._device):  # who builds a network draws weights first
+                frozen = self._open(items, pool, progress)
+            readable = readable_items(pool)
+            if not readable.size:
+                raise ClassifierError("features: expected items that can be read, found none")
+            words = f"{_VERSION}\n{pool.fingerprint}\n{self._name}\n{frozen.key}\n{readable.size}"
             key = hashlib.sha256(words.encode()).hexdigest()
             path = None if self._folder is None else self._folder / f"features-{key[:16]}.npy"
             kept = None if path is None else _read(path, pool.n_pool)
             if kept is None:
-                kept = _compute(frozen, items, pool.n_pool, self._device, path, progress)
+                partial = None if path is None else _Partial(path)
+                size = _BLOCK.get(self._device.type, 32)
+                kept = _compute(frozen, items, pool, readable, size, partial, progress)
             self._of, self._fingerprint = FeaturePool(pool, kept, key), pool.fingerprint
         return self._of
+
+
+def check_finite(
+    features: npt.NDArray[np.float32], indices: IndexArray, pool: Pool
+) -> npt.NDArray[np.float32]:
+    """``features`` (K, D) of the items at ``indices``; ``ClassifierError`` names the first bad."""
+    bad = np.flatnonzero(~np.isfinite(features).all(axis=1))
+    if bad.size:
+        name = pool.item_name(int(indices[bad[0]]))
+        raise ClassifierError(f"features: expected finite numbers, found NaN or infinity of {name}")
+    return features
 
 
 def _compute(
     frozen: Frozen,
     items: Items,
-    n: int,
-    device: torch.device,
-    path: Path | None,
+    pool: Pool,
+    readable: IndexArray,
+    size: int,
+    partial: _Partial | None,
     progress: Progress,
 ) -> npt.NDArray[Any]:
-    partial = None if path is None else _Partial(path)
-    features, begin = (None, 0) if partial is None else partial.resume(n)
+    """Features (N, D) of the ``readable`` items, in blocks of ``size``; zeros for the others."""
+    n = pool.n_pool
+    features, done = (None, 0) if partial is None else partial.resume(n)
     kept_at = reported_at = time.monotonic()
-    for rows, block in _blocks(frozen, items, begin, n, _BLOCK.get(device.type, 32)):
+    todo = readable[np.searchsorted(readable, done) :]
+    for indices, block in _blocks(frozen, items, pool, todo, size):
+        width = block.shape[1]
         if features is None:
-            shape, dtype = (n, block.shape[1]), _dtype(block)
-            features = np.empty(shape, dtype) if partial is None else partial.begin(shape, dtype)
-        if block.shape[1] != features.shape[1]:
+            features = _begun(partial, (n, width), _dtype(block))
+        elif width != features.shape[1]:
+            if partial is not None and indices[0] == todo[0]:  # of another process's network
+                return _compute(frozen, items, pool, readable, size, partial.forgotten(), progress)
             raise ClassifierError(
-                f"features: expected {features.shape[1]} for each item, found {block.shape[1]}"
+                f"features: expected {features.shape[1]} for each item, found {width}"
             )
-        limit = np.finfo(features.dtype).max
-        features[rows] = np.clip(block, -limit, limit)
+        if np.abs(block).max(initial=0.0) > np.finfo(features.dtype).max:
+            narrow, features = features, _begun(partial, features.shape, np.float32)
+            features[:done] = narrow[:done]
+        features[indices] = block
+        done = int(indices[-1]) + 1  # those between them that cannot be read are done too
         now = time.monotonic()
         if partial is not None and now - kept_at >= _KEEP_EVERY_S:
-            partial.keep(features, rows.stop)
+            partial.keep(features, done)
             kept_at = now
         if now - reported_at >= 0.2:
             reported_at = now
-            progress(min(0.99, rows.stop / n), f"features of {rows.stop:,} of {n:,} items")
-    assert features is not None  # a pool has items
+            progress(min(0.99, done / n), f"features of {done:,} of {n:,} items")
+    assert features is not None  # some item can be read
     return features if partial is None else partial.finish(features)
 
 
 def _blocks(
-    frozen: Frozen, items: Items, begin: int, n: int, size: int
-) -> Iterator[tuple[slice, npt.NDArray[np.float32]]]:
-    slices = [slice(start, min(start + size, n)) for start in range(begin, n, size)]
-    blocks = items.blocks(np.arange(each.start, each.stop) for each in slices)
-    for rows, block in zip(slices, blocks, strict=True):
-        yield rows, frozen.embed(block).cpu().numpy()
+    frozen: Frozen, items: Items, pool: Pool, todo: IndexArray, size: int
+) -> Iterator[tuple[IndexArray, npt.NDArray[np.float32]]]:
+    parts = [todo[start : start + size] for start in range(0, todo.size, size)]
+    for indices, block in zip(parts, items.blocks(parts), strict=True):
+        yield indices, check_finite(frozen.embed(block).cpu().numpy(), indices, pool)
+
+
+def _begun(partial: _Partial | None, shape: tuple[int, ...], dtype: type[Any]) -> npt.NDArray[Any]:
+    return np.zeros(shape, dtype) if partial is None else partial.begin(shape, dtype)
 
 
 def _dtype(block: npt.NDArray[np.float32]) -> type[np.floating[Any]]:
-    """Half precision where it neither overflows nor loses what is small."""
+    """Half precision where it loses nothing of what is small; what overflows later widens it."""
     return np.float16 if 1e-2 <= np.abs(block).max(initial=0.0) <= 1e3 else np.float32
 
 
@@ -166,10 +196,17 @@ class _Partial:
             return None, 0
         return kept, done
 
-    def begin(self, shape: tuple[int, int], dtype: type[Any]) -> npt.NDArray[Any]:
+    def forgotten(self) -> _Partial:
+        """It, without what an earlier process has left."""
+        self._done.unlink(missing_ok=True)
+        return self
+
+    def begin(self, shape: tuple[int, ...], dtype: type[Any]) -> npt.NDArray[Any]:
+        """Zeros in a new file; who still reads the old one may go on."""
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._done.unlink(missing_ok=True)
+            self._rows.unlink(missing_ok=True)
             return np.lib.format.open_memmap(self._rows, mode="w+", dtype=dtype, shape=shape)
         except OSError as error:
             raise ClassifierError(f"{self._rows}: cannot be written: {error}") from error

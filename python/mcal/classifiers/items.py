@@ -14,7 +14,7 @@ from mcal.types import IndexArray, Pool, Progress
 from ._torch import torch
 from .devices import free_bytes
 
-__all__ = ["Items", "Normalisation", "shared_items"]
+__all__ = ["Items", "Normalisation", "readable_items", "shared_items"]
 
 _SAMPLE = 1000
 _KEPT_AT_ONCE = 64
@@ -91,10 +91,15 @@ class Items:
         return self._kept if self._holds(indices) else None
 
     def normalisation(self) -> Normalisation:
-        """Mean and standard deviation of up to 1,000 items spread evenly over the pool."""
+        """Mean and standard deviation of up to 1,000 readable items, spread evenly over the pool.
+
+        Of blank ones where none can be read.
+        """
         if self._normalisation is None:
-            spread = np.linspace(0, self._pool.n_pool - 1, _SAMPLE).astype(np.int64)
-            sample = self._take(np.unique(spread)).cpu().double()
+            among = readable_items(self._pool)
+            among = among if among.size else np.zeros(1, np.int64)
+            spread = np.linspace(0, among.size - 1, _SAMPLE).astype(np.int64)
+            sample = self._take(among[np.unique(spread)]).cpu().double()
             rows = sample.reshape(-1, sample.shape[-1])
             std, mean = torch.std_mean(rows, dim=0, correction=0)
             # rounding aside, a channel or feature without any spread stays as it is
@@ -119,6 +124,12 @@ class Items:
     def _read(self, indices: IndexArray) -> torch.Tensor:
         # a copy: what a pool returns may be read-only, a view of a memory map
         return torch.from_numpy(np.array(self._pool.read(indices))).to(self._device)
+
+
+def readable_items(pool: Pool) -> IndexArray:
+    """Every item that can be read, rising: the test set's too, whose labels nobody tells."""
+    broken = np.fromiter(pool.broken(), np.int64)
+    return np.setdiff1d(np.arange(pool.n_pool, dtype=np.int64), broken, assume_unique=True)
 
 
 _SHARED: WeakValueDictionary[tuple[int, str], Items] = WeakValueDictionary()

@@ -16,9 +16,10 @@ from .architectures import Network, build_network
 from .augmentation import views_of
 from .body import Body
 from .checkpoint import Checkpoint, read_checkpoint, write_checkpoint
-from .features import Features
+from .devices import own_chance
+from .features import Features, check_finite
 from .heads import solve_head
-from .items import Items, Normalisation, shared_items
+from .items import Items, Normalisation, readable_items, shared_items
 from .recipes import Recipe
 from .scoring import fold_batch_norms, score_items
 from .training import train_network
@@ -101,8 +102,7 @@ class TorchClassifier:
         _check_labels(labels, indices, pool)
         items = self.items_of(pool, progress)
         learnt = None if self._body is None else self._body.of(items, pool, progress)
-        gpus = [self._device] if self._device.type == "cuda" else []
-        with torch.random.fork_rng(devices=gpus):
+        with own_chance(self._device):
             torch.manual_seed(seed)
             network = self._network(items.item_shape, len(pool.classes))
             if learnt is not None:
@@ -125,7 +125,7 @@ class TorchClassifier:
                     items.normalisation(),
                     indices,
                     labels,
-                    _readable(pool) if self.recipe.consistency else indices[:0],
+                    readable_items(pool) if self.recipe.consistency else indices[:0],
                     seed=seed,
                     progress=progress,
                 )
@@ -160,7 +160,8 @@ class TorchClassifier:
             ),
             strict=True,
         ):
-            parts.append(embed(block).float().cpu().numpy())
+            some = indices[start : start + _FEATURES_AT_ONCE]
+            parts.append(check_finite(embed(block).float().cpu().numpy(), some, pool))
             progress(0.99, f"features of {start:,} of {indices.size:,} items")
         return np.concatenate(parts)
 
@@ -173,7 +174,7 @@ class TorchClassifier:
         items = self.items_of(pool)
         saved = read_checkpoint(path)
         saved.check(path, classifier=self.name, classes=pool.classes, item_shape=items.item_shape)
-        with torch.random.fork_rng(devices=[]):
+        with own_chance(self._device):
             network = self._network(items.item_shape, len(pool.classes))
         try:
             network.load_state_dict(saved.weights)
@@ -269,12 +270,6 @@ class TorchModel:
                 weights=self._network.state_dict(),
             ),
         )
-
-
-def _readable(pool: Pool) -> IndexArray:
-    """Every item that can be read: the test set's too, whose labels nobody tells a recipe."""
-    broken = np.fromiter(pool.broken(), np.int64)
-    return np.setdiff1d(np.arange(pool.n_pool, dtype=np.int64), broken, assume_unique=True)
 
 
 def _check_indices(indices: IndexArray, pool: Pool) -> None:
