@@ -62,7 +62,9 @@ def label(kind: str, pool: Pool, truth: IndexArray, settings: Settings) -> str:
     with tempfile.TemporaryDirectory() as folder:
         parts = {
             "annotator": OracleAnnotator(truth, pool.classes),
-            "classifiers": [open_classifier(choice, pool) for choice in settings.classifier],
+            "classifiers": [
+                open_classifier(choice, pool, seed=settings.seed) for choice in settings.classifier
+            ],
         }
         with Campaign.create(
             Path(folder, "campaign"), pool=pool, settings=settings, **parts

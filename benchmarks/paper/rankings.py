@@ -56,7 +56,7 @@ class RankingRun:
         random = np.random.default_rng(derive_seed(self.seed, 0, "ranking"))
         order = random.permutation(self.n_items)
         train, left = np.sort(order[: self.n_train]), np.sort(order[self.n_train :])
-        model = open_classifier(self.candidate, pool).train(
+        model = open_classifier(self.candidate, pool, seed=self.seed).train(
             pool, train, truth[train], seed=self.seed, progress=say
         )
         scores = model.score(pool, left, embeddings=True)

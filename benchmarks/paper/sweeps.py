@@ -182,7 +182,7 @@ class SweepRun:
             self.data.pool(self.n_items), None if self.data.is_tree else self.data.classes
         )
         truth = self.data.truth(self.n_items, random_labels=False)
-        classifier = open_classifier(self.candidate, pool)
+        classifier = open_classifier(self.candidate, pool, seed=self.seed)
         while not sweep.reaches(self.until_error):
             if deadline.is_over:
                 return None

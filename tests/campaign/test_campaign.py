@@ -265,6 +265,24 @@ def test_a_damaged_checkpoint_is_trained_again(tmp_path: Path, easy: Blobs) -> N
     assert classifier.trainings[0] == 40
 
 
+def test_reading_a_checkpoint_is_charged(tmp_path: Path, easy: Blobs) -> None:
+    class SlowToLoad(NearestMean):
+        def load(self, path: Path, pool: Any) -> Any:
+            time.sleep(0.2)
+            return super().load(path, pool)
+
+    with create(tmp_path / "run", easy) as campaign:
+        while campaign.step() is not Move.TRAIN:
+            pass
+    classifier = SlowToLoad()
+    with Campaign.open(
+        tmp_path / "run", pool=easy.pool, annotator=easy.oracle(), classifiers=[classifier]
+    ) as campaign:
+        campaign.step()
+        assert not classifier.trainings
+        assert sum(run.score_s for run in campaign._store.runs()) >= 0.2
+
+
 def test_a_training_that_another_process_scored_costs_both(tmp_path: Path, easy: Blobs) -> None:
     class Killed(BaseException):
         pass

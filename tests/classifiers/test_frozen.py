@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import linecache
 import sys
 import types
 from pathlib import Path
@@ -219,3 +221,43 @@ def test_a_head_on_a_user_s_function_learns_and_comes_back(
     model.save(tmp_path / "model.pt")
     again = open_classifier(settings, pool, cache=tmp_path).load(tmp_path / "model.pt", pool)
     np.testing.assert_array_equal(again.score(pool, np.arange(50, 300)).logits, scores.logits)
+
+
+@pytest.mark.parametrize("made", ["torch.nn.Flatten()", "lambda images: images.mean((1, 2))"])
+def test_the_key_follows_the_file_of_a_function(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, made: str
+) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    keys = []
+    for text in (made, made, f"{made} "):
+        monkeypatch.delitem(sys.modules, "written", raising=False)
+        (tmp_path / "written.py").write_text(f"import torch\ndef body():\n    return {text}\n")
+        importlib.invalidate_caches()
+        linecache.clearcache()
+        keys.append(open_frozen("written:body", CPU).key)
+    assert keys[0] == keys[1] != keys[2]
+
+
+def test_a_model_is_loaded_without_its_features(images: Any, module: Any, tmp_path: Path) -> None:
+    """They may have to be computed again, which is billed: the first scoring does it."""
+    pool, labels = images
+    n_asked: list[int] = []
+
+    def counted(images: Any) -> Any:
+        n_asked.append(len(images))
+        return images.mean(axis=(2, 3))
+
+    module.function = lambda: counted
+    settings = ClassifierSettings(recipe="embedding", features="somebody:function", device="cpu")
+    opened = open_classifier(settings, pool)
+    opened.train(pool, np.arange(50), labels[:50], seed=0).save(tmp_path / "model.pt")
+    n_asked.clear()
+    loaded = open_classifier(settings, pool).load(tmp_path / "model.pt", pool)
+    assert not n_asked
+    said: list[str] = []
+    loaded.score(pool, np.arange(3), progress=lambda share, words: said.append(words))
+    assert sum(n_asked) == pool.n_pool
+    module.function = lambda: lambda images: images.mean(axis=(1, 2))  # another width
+    loaded = open_classifier(settings, pool).load(tmp_path / "model.pt", pool)
+    with pytest.raises(ClassifierError, match=r"items of shape \(8,\), as .* found \(1,\)"):
+        loaded.score(pool, np.arange(3))

@@ -21,7 +21,7 @@ def solved(x: Any, y: Any, n_classes: int, penalty: float) -> Any:
     head = torch.nn.Linear(x.shape[1], n_classes)
     fit_head(
         head,
-        torch.from_numpy(x),
+        torch.from_numpy(x).split(7),
         torch.from_numpy(y),
         penalty=penalty,
         progress=no_progress,
@@ -81,3 +81,39 @@ def test_a_linear_head_of_embeddings_is_solved_for(vectors: Any) -> None:
     ]
     np.testing.assert_array_equal(said[0], said[1])  # the same head, whatever the seed
     assert np.mean(said[0].argmax(1) == labels[others]) > 0.9
+
+
+def test_blocks_make_no_difference_and_reading_is_reported(
+    vectors: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool, labels = vectors
+    bought = np.arange(200)
+    said: list[str] = []
+    logits = []
+    for size in (1024, 64):
+        monkeypatch.setattr("mcal.classifiers.heads._ITEMS_AT_ONCE", size)
+        monkeypatch.setattr("mcal.classifiers.heads._REPORT_EVERY_S", 0.0)
+        opened = open_classifier(ClassifierSettings(device="cpu"), pool)
+        model = opened.train(
+            pool, bought, labels[:200], seed=0, progress=lambda share, words: said.append(words)
+        )
+        logits.append(model.score(pool, bought).logits)
+    np.testing.assert_allclose(logits[0], logits[1], rtol=1e-4, atol=1e-4)
+    assert "128 of 200 items read" in said
+
+
+def test_what_is_not_resident_is_read_block_by_block(
+    vectors: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool, labels = vectors
+    monkeypatch.setattr("mcal.classifiers.items.free_bytes", lambda device: 0)
+    monkeypatch.setattr("mcal.classifiers.heads._ITEMS_AT_ONCE", 64)
+    opened = open_classifier(ClassifierSettings(device="cpu"), pool)
+    sizes: list[int] = []
+    read = pool.read
+    monkeypatch.setattr(
+        pool, "read", lambda indices: (sizes.append(len(indices)), read(indices))[1]
+    )
+    opened.train(pool, np.arange(200), labels[:200], seed=0)
+    assert sizes[-4:] == [64, 64, 64, 8]
+    assert max(size for size in sizes if size <= 200) == 64

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -102,3 +103,22 @@ def test_members_that_would_be_all_the_same_are_refused() -> None:
     with pytest.raises(ValueError, match="would be all the same, found 3"):
         ClassifierSettings(recipe="embedding", members=3)
     ClassifierSettings(recipe="embedding", members=3, ranking="learned")
+
+
+def test_epochs_of_pre_training_are_refused_where_there_is_none(vectors: Any) -> None:
+    settings = ClassifierSettings(recipe="embedding", pretrain_epochs=3, device="cpu")
+    with pytest.raises(ValueError, match=r"pretrain_epochs: expected none .* found 3"):
+        open_classifier(settings, vectors[0])
+
+
+def test_a_file_s_folders_are_not_in_the_name(images: Any, tmp_path: Path) -> None:
+    names = []
+    for folder in ("private" * 20, "other" * 20):
+        path = tmp_path / folder / f"body {'x' * 200}.pt2"
+        path.parent.mkdir()
+        path.write_bytes(b"")
+        settings = ClassifierSettings(recipe="embedding", features=f"file:{path}", device="cpu")
+        names.append(open_classifier(settings, images[0]).name)
+    assert names[0] != names[1]
+    assert all(name.startswith("file-body-x") and len(name) < 80 for name in names)
+    assert not any("private" in name for name in names)

@@ -78,8 +78,8 @@ def test_large_pools_get_fewer_epochs() -> None:
     assert rates[-1] == pytest.approx(0.0)
 
 
-def body(folder: Path | None, numbers: Pretraining = NUMBERS) -> Body:
-    return Body("small-cnn", numbers, CPU, folder)
+def body(folder: Path | None, numbers: Pretraining = NUMBERS, seed: int = 0) -> Body:
+    return Body("small-cnn", numbers, CPU, folder, seed=seed)
 
 
 def weights(made: Body, pool: Any, progress: Any = no_progress) -> Any:
@@ -103,13 +103,23 @@ def test_it_is_made_once(images: Any, tmp_path: Path, monkeypatch: pytest.Monkey
     assert [p.name[:5] for p in tmp_path.iterdir()] == ["body-"]
 
 
-def test_it_depends_on_the_pool_and_the_numbers_alone(images: Any) -> None:
+def test_it_depends_on_the_pool_the_numbers_and_the_seed_alone(images: Any) -> None:
     pool, _ = images
     torch.manual_seed(1)
     first = weights(body(None), pool)
     torch.manual_seed(2)
     assert same(weights(body(None), pool), first)
     assert not same(weights(body(None, replace(NUMBERS, temperature=0.5)), pool), first)
+    assert not same(weights(body(None, seed=1), pool), first)
+
+
+@pytest.mark.parametrize("changed", ["STRENGTHS", "_VERSION"])
+def test_other_views_or_another_version_are_another_body(
+    images: Any, monkeypatch: pytest.MonkeyPatch, changed: str
+) -> None:
+    before = body(None).key(images[0])
+    monkeypatch.setattr(f"mcal.classifiers.body.{changed}", 7)
+    assert body(None).key(images[0]) != before
 
 
 class Killed(Exception):
@@ -220,3 +230,33 @@ def test_a_gpu_repeats_the_step_from_a_recording(images: Any) -> None:
             take(block, none, step / 40)
         losses[way] = network[0].weight.detach().float().cpu()
     torch.testing.assert_close(losses["eager"], losses["recorded"], atol=2e-2, rtol=0.1)
+
+
+@pytest.mark.parametrize("recipe", ["self", "embedding"])
+def test_progress_never_falls(
+    images: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recipe: Any
+) -> None:
+    pool, labels = images
+    monkeypatch.setattr(module, "_REPORT_EVERY_S", 0.0)
+    settings = ClassifierSettings(recipe=recipe, pretrain_epochs=1, epochs=None, device="cpu")
+    shares: list[float] = []
+    opened = open_classifier(settings, pool, cache=tmp_path)
+    opened.train(
+        pool, np.arange(40), labels[:40], seed=0, progress=lambda share, words: shares.append(share)
+    )
+    assert shares == sorted(shares)
+    assert max(shares[:-1]) > 0.5
+    assert shares[-1] == 1.0
+
+
+def test_campaigns_of_other_seeds_have_other_bodies(images: Any, tmp_path: Path) -> None:
+    pool, _ = images
+    settings = ClassifierSettings(recipe="self", pretrain_epochs=1, device="cpu")
+    some = np.arange(20)
+    found = []
+    for seed in (0, 0, 1):
+        opened: Any = open_classifier(settings, pool, cache=tmp_path, seed=seed)
+        found.append(opened.features(pool, some))
+    np.testing.assert_array_equal(found[0], found[1])
+    assert np.abs(found[0] - found[2]).max() > 1e-3
+    assert len(list(tmp_path.glob("body-*.pt"))) == 2

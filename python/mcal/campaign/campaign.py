@@ -368,7 +368,10 @@ def _candidates(
         from ..classifiers import open_classifier
 
         cache = checkpoints_of(folder)
-        classifiers = [open_classifier(each, pool, cache=cache) for each in settings.classifier]
+        classifiers = [
+            open_classifier(each, pool, cache=cache, seed=settings.seed)
+            for each in settings.classifier
+        ]
     names = [c.name for c in classifiers]
     if not names or len(set(names)) < len(names):
         raise ValueError(f"classifiers: expected one or more with different names, found {names}")

@@ -71,7 +71,8 @@ class _Watch:
         self.meter, self.field, self.progress = meter, field, progress
 
     def __enter__(self) -> _Watch:
-        self.begin = self.beaten = self.reported = time.monotonic()
+        self.beaten = self.reported = time.monotonic()
+        self.begin = self.reported - getattr(self.meter, self.field)  # of earlier blocks too
         self.longest_s = 0.0  # between two reports
         return self
 
@@ -168,7 +169,8 @@ class Trainer:
         on_train: Progress,
         on_score: Progress,
     ) -> tuple[TrainedModel, ItemScores]:
-        model = self._load(classifier, path)
+        with _Watch(meter, "score_s", on_score):  # no training: what was trained stays known
+            model = self._load(classifier, path)
         if model is None:
             with _Watch(meter, "train_s", on_train) as watch:
                 model = classifier.train(

@@ -19,9 +19,11 @@ from .frozen import Frozen, frozen_network
 from .items import Items, readable_items
 from .pretraining import EagerPretraining, pretrain
 from .recipes import Pretraining
+from .views import STRENGTHS
 
 __all__ = ["Body"]
 
+_VERSION = 1  # of how a body comes about, its numbers aside
 _UNREADABLE = (
     OSError,
     RuntimeError,
@@ -37,8 +39,8 @@ _UNREADABLE = (
 class Body:
     """An architecture's body, taught on all readable items of a pool without a label.
 
-    Who has the same architecture, numbers and folder has the same body: it is made once. What
-    it is made of is the pool alone, so that rounds and campaign seeds share it.
+    Who has the same architecture, numbers, seed and folder has the same body: it is made once,
+    and the rounds and candidates of a campaign share it. Campaigns of other seeds have others.
 
     Parameters
     ----------
@@ -47,6 +49,8 @@ class Body:
     device : torch.device
     folder : Path or None
         Where it is kept, and what there is of it while it is made. None: in memory.
+    seed : int
+        Of its chance; the campaign's.
     """
 
     def __init__(
@@ -55,7 +59,10 @@ class Body:
         pretraining: Pretraining,
         device: torch.device,
         folder: Path | None,
+        *,
+        seed: int,
     ) -> None:
+        self._seed = seed
         self._architecture, self._pretraining = architecture, pretraining
         self._device, self._folder = device, folder
         self._made: tuple[str, dict[str, torch.Tensor]] | None = None
@@ -74,7 +81,7 @@ class Body:
 
     def key(self, pool: Pool) -> str:
         """Differs where the body would."""
-        numbers = asdict(self._pretraining)
+        numbers = (_VERSION, asdict(self._pretraining), STRENGTHS, self._seed)
         words = f"{pool.fingerprint}\n{self._architecture}\n{numbers}"
         return hashlib.sha256(words.encode()).hexdigest()
 

@@ -20,6 +20,7 @@ from ._torch import torch
 from .devices import own_chance
 from .frozen import Frozen
 from .items import Items, readable_items, shared_items
+from .reports import Reports
 
 __all__ = ["FeaturePool", "Features", "check_finite"]
 
@@ -82,9 +83,9 @@ class Features:
         """
         if self._of is None or self._fingerprint != pool.fingerprint:
             self._of = None
-            items = shared_items(pool, self._device)
+            items, reports = shared_items(pool, self._device), Reports(progress)
             with own_chance(self._device):  # who builds a network draws weights first
-                frozen = self._open(items, pool, progress)
+                frozen = self._open(items, pool, reports.before)
             readable = readable_items(pool)
             if not readable.size:
                 raise ClassifierError("features: expected items that can be read, found none")
@@ -95,7 +96,7 @@ class Features:
             if kept is None:
                 partial = None if path is None else _Partial(path)
                 size = _BLOCK.get(self._device.type, 32)
-                kept = _compute(frozen, items, pool, readable, size, partial, progress)
+                kept = _compute(frozen, items, pool, readable, size, partial, reports.proper)
             self._of, self._fingerprint = FeaturePool(pool, kept, key), pool.fingerprint
         return self._of
 

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import inspect
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -100,9 +101,10 @@ def open_frozen(features: str, device: torch.device) -> Frozen:
     except Exception as error:  # other people's code, files and servers: anything may come
         raise ClassifierError(f"features: {features} cannot be loaded: {error}") from error
     if isinstance(made, nn.Module):
-        return frozen_network(made, _AS_THEY_ARE.apply, device)
+        frozen = frozen_network(made, _AS_THEY_ARE.apply, device)
+        return replace(frozen, key=f"{frozen.key} {_source_hash(features)}")
     if callable(made):
-        return Frozen(features, lambda block: _call(made, block, features))
+        return Frozen(_source_hash(features), lambda block: _call(made, block, features))
     raise ClassifierError(
         f"features: expected {features} to return a torch module or a function of images, "
         f"found {type(made).__name__}"
@@ -219,3 +221,12 @@ def _function(features: str) -> Callable[[], Any]:
         raise ValueError(f"features: expected a function, found {features!r}")
     function: Callable[[], Any] = found
     return function
+
+
+def _source_hash(features: str) -> str:
+    """Of the file that has a user's function: what it computes may change with it."""
+    try:
+        source = inspect.getsource(importlib.import_module(features.partition(":")[0]))
+    except (OSError, TypeError):  # typed in, or compiled
+        source = ""
+    return hashlib.sha256(f"{features}\n{source}".encode()).hexdigest()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Iterable, Iterator
 
 from mcal.types import IndexArray, Progress
 
@@ -14,6 +15,7 @@ from .items import Items, Normalisation
 __all__ = ["fit_head", "solve_head"]
 
 _MOST_STEPS = 200
+_ITEMS_AT_ONCE = 1024
 _REPORT_EVERY_S = 0.2
 
 
@@ -29,16 +31,22 @@ def solve_head(
 ) -> None:
     """What ``train_network`` does, for a network whose body has nothing to learn."""
     device = network.head.weight.device
-    (block,) = items.blocks([indices])
-    with torch.no_grad():
-        embeddings = network.eval().embed(normalisation.apply(block))
+    items.keep(indices, progress)
+    network.eval()
+
+    def embeddings() -> Iterator[torch.Tensor]:
+        starts = range(0, indices.size, _ITEMS_AT_ONCE)
+        for block in items.blocks(indices[at : at + _ITEMS_AT_ONCE] for at in starts):
+            with torch.no_grad():
+                yield network.embed(normalisation.apply(block))
+
     targets = torch.from_numpy(labels).to(device)
-    fit_head(network.head, embeddings, targets, penalty=penalty, progress=progress)
+    fit_head(network.head, embeddings(), targets, penalty=penalty, progress=progress)
 
 
 def fit_head(
     head: nn.Linear,
-    embeddings: torch.Tensor,
+    embeddings: Iterable[torch.Tensor],
     targets: torch.Tensor,
     *,
     penalty: float,
@@ -55,8 +63,9 @@ def fit_head(
     ----------
     head : Linear from D to C
         Changed in place.
-    embeddings : (K, D) float32, K >= 1
-        Normalised: mean 0, standard deviation 1 over the pool.
+    embeddings : iterable of (_, D) float32
+        In blocks of any size, K >= 1 in all, read once. Normalised: mean 0, standard deviation 1
+        over the pool.
     targets : (K,) int64
         In [0, C); a class without an example comes out unlikely everywhere.
     penalty : float
@@ -65,7 +74,14 @@ def fit_head(
         Called at least every half second, or once a step where a step takes longer.
     """
     scale = 1.0 / math.sqrt(head.in_features)
-    scaled = nn.functional.pad(embeddings.float() * scale, (0, 1), value=1.0)
+    n_evaluated, n_read, reported_at = 0, 0, time.monotonic()
+    scaled = torch.ones((len(targets), head.in_features + 1), device=targets.device)
+    for block in embeddings:
+        torch.mul(block, scale, out=scaled[n_read : n_read + len(block), :-1])
+        n_read += len(block)
+        if time.monotonic() - reported_at >= _REPORT_EVERY_S:
+            reported_at = time.monotonic()
+            progress(0.0, f"{n_read:,} of {len(targets):,} items read")
     weights = scaled.new_zeros(head.out_features, head.in_features + 1, requires_grad=True)
     solver = torch.optim.LBFGS(
         [weights],
@@ -75,7 +91,6 @@ def fit_head(
         tolerance_change=1e-7,
         line_search_fn="strong_wolfe",
     )
-    n_evaluated, reported_at = 0, time.monotonic()
 
     def objective() -> torch.Tensor:
         nonlocal n_evaluated, reported_at

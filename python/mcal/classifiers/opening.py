@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,9 +18,11 @@ if TYPE_CHECKING:
 
 __all__ = ["open_classifier"]
 
+_LONGEST_STEM = 40
+
 
 def open_classifier(
-    settings: ClassifierSettings, pool: Pool, *, cache: Path | None = None
+    settings: ClassifierSettings, pool: Pool, *, cache: Path | None = None, seed: int = 0
 ) -> Classifier:
     """The classifier that ``settings`` describes, for the items of ``pool``.
 
@@ -35,6 +38,9 @@ def open_classifier(
     cache : Path, optional
         Folder for what is computed once for a pool, without labels: a pre-trained body, features.
         Without one they are kept in memory.
+    seed : int
+        The campaign's, of what is learned without labels. Who has the same ``cache`` shares it
+        only with the same seed: campaigns of other seeds are to be independent.
 
     Returns
     -------
@@ -57,14 +63,14 @@ def open_classifier(
     device = choose_device(settings.device)
     on_features = settings.recipe == "embedding" and pool.kind != "embeddings"
     open_one = _open_head if on_features else _open_network
-    classifier = open_one(settings, pool, device, cache)
+    classifier = open_one(settings, pool, device, cache, seed)
     if settings.ranking == "learned":
         return CrossFitted(classifier, settings.members)
     return Ensemble(classifier, settings.members) if settings.members > 1 else classifier
 
 
 def _open_network(
-    settings: ClassifierSettings, pool: Pool, device: torch.device, cache: Path | None
+    settings: ClassifierSettings, pool: Pool, device: torch.device, cache: Path | None, seed: int
 ) -> TorchClassifier:
     """A network that learns from the items as they are."""
     from .architectures import check_architecture
@@ -88,14 +94,19 @@ def _open_network(
         batch_size=settings.batch_size,
         pretrain_epochs=settings.pretrain_epochs,
     )
+    if settings.pretrain_epochs is not None and recipe.pretraining is None:
+        raise ValueError(
+            "pretrain_epochs: expected none for a pool of embeddings, where no network teaches "
+            f"itself, found {settings.pretrain_epochs}"
+        )
     body = None
     if recipe.pretraining is not None:
-        body = Body(architecture, recipe.pretraining, device, cache)
+        body = Body(architecture, recipe.pretraining, device, cache, seed=seed)
     return TorchClassifier(architecture, recipe, device, body=body)
 
 
 def _open_head(
-    settings: ClassifierSettings, pool: Pool, device: torch.device, cache: Path | None
+    settings: ClassifierSettings, pool: Pool, device: torch.device, cache: Path | None, seed: int
 ) -> TorchClassifier:
     """A head on features of images."""
     from .architectures import check_architecture
@@ -111,12 +122,12 @@ def _open_head(
         architecture = _network_for(device) if architecture == "auto" else architecture
         check_architecture(architecture, "images")
         pretraining = self_taught(architecture, _item_shape(pool), settings.pretrain_epochs)
-        body = Body(architecture, pretraining, device, cache)
+        body = Body(architecture, pretraining, device, cache, seed=seed)
         features = Features(name, body.frozen, device, cache)
         called = f"{architecture}-self"
     elif architecture in ("auto", "linear"):
         features = Features(name, lambda *_: open_frozen(name, device), device, cache)
-        called = re.sub(r"[^\w.]+", "-", name).strip("-.")
+        called = _called(name)
     else:
         raise ValueError(
             f"architecture: expected 'auto' or 'linear' beside features {name!r}, "
@@ -124,6 +135,15 @@ def _open_head(
         )
     recipe = recipe_for("embedding", "linear", ())
     return TorchClassifier("linear", recipe, device, features=features, called=called)
+
+
+def _called(features: str) -> str:
+    """For names of candidates and files: short, and of a path no more than the file's own name."""
+    source, _, name = features.partition(":")
+    if source != "file":
+        return re.sub(r"[^\w.]+", "-", features).strip("-.")
+    stem = re.sub(r"[^\w.]+", "-", Path(name).stem).strip("-.")[:_LONGEST_STEM]
+    return f"file-{stem}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
 def _network_for(device: torch.device) -> str:

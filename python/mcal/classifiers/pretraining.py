@@ -17,6 +17,7 @@ from mcal.types import IndexArray, Progress
 
 from ._torch import nn, torch
 from .items import Items, Normalisation
+from .pace import Pace
 from .recipes import Pretraining
 from .step import recorded
 from .views import random_view
@@ -24,7 +25,7 @@ from .views import random_view
 __all__ = ["EagerPretraining", "contrastive_loss", "pretrain"]
 
 _REPORT_EVERY_S = 0.2
-_KEEP_EVERY_S = 20.0  # what a killed process has to repeat at most, an epoch aside
+_KEEP_EVERY_S = 20.0  # between epochs: what a killed process repeats, and the epoch it was in
 
 
 def contrastive_loss(projected: torch.Tensor, temperature: float) -> torch.Tensor:
@@ -151,7 +152,7 @@ def pretrain(
     steps = epochs * per_epoch
     items.keep(indices, progress)
     none = torch.empty(0, dtype=torch.int64, device=device)
-    take = recorded(learner)
+    take, pace = recorded(learner), Pace(device)
     kept_at = reported_at = time.monotonic()
     for epoch in range(begin, epochs):
         order = np.random.default_rng((seed, epoch)).permutation(n)
@@ -159,9 +160,8 @@ def pretrain(
         for i, block in enumerate(_blocks(items, indices[order], size, per_epoch, device)):
             step = epoch * per_epoch + i
             take(block, none, step / steps)
+            pace.asked()
             if time.monotonic() - reported_at >= _REPORT_EVERY_S:
-                if device.type == "cuda":
-                    torch.cuda.synchronize(device)  # the seconds that are charged are those gone
                 reported_at = time.monotonic()
                 progress(
                     0.99 * (step + 1) / steps, f"pre-training, epoch {epoch + 1:,} of {epochs:,}"
@@ -170,6 +170,7 @@ def pretrain(
             keep(epoch + 1)
             kept_at = time.monotonic()
     take.finish()
+    pace.finish()
 
 
 def _blocks(

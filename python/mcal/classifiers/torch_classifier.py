@@ -21,6 +21,7 @@ from .features import Features, check_finite
 from .heads import solve_head
 from .items import Items, Normalisation, readable_items, shared_items
 from .recipes import Recipe
+from .reports import Reports
 from .scoring import fold_batch_norms, score_items
 from .training import train_network
 
@@ -100,8 +101,9 @@ class TorchClassifier:
         """
         _check_indices(indices, pool)
         _check_labels(labels, indices, pool)
-        items = self.items_of(pool, progress)
-        learnt = None if self._body is None else self._body.of(items, pool, progress)
+        reports = Reports(progress)
+        items = self.items_of(pool, reports.before)
+        learnt = None if self._body is None else self._body.of(items, pool, reports.before)
         with own_chance(self._device):
             torch.manual_seed(seed)
             network = self._network(items.item_shape, len(pool.classes))
@@ -115,7 +117,7 @@ class TorchClassifier:
                     items.normalisation(),
                     indices,
                     labels,
-                    progress=progress,
+                    progress=reports.proper,
                 )
             else:
                 train_network(
@@ -127,7 +129,7 @@ class TorchClassifier:
                     labels,
                     readable_items(pool) if self.recipe.consistency else indices[:0],
                     seed=seed,
-                    progress=progress,
+                    progress=reports.proper,
                 )
         return TorchModel(self, network, items.normalisation(), items.item_shape, pool.classes)
 
@@ -147,10 +149,11 @@ class TorchClassifier:
         _check_indices(indices, pool)
         if not self.sees_unlabelled:
             raise ValueError(f"features: expected a recipe that learns without labels: {self.name}")
-        items = self.items_of(pool, progress)
+        reports = Reports(progress)
+        items = self.items_of(pool, reports.before)
         embed: Callable[[torch.Tensor], torch.Tensor] = items.normalisation().apply
         if self._body is not None:
-            embed = self._body.frozen(items, pool, progress).embed
+            embed = self._body.frozen(items, pool, reports.before).embed
         parts = []
         for start, block in zip(
             range(0, indices.size, _FEATURES_AT_ONCE),
@@ -162,7 +165,8 @@ class TorchClassifier:
         ):
             some = indices[start : start + _FEATURES_AT_ONCE]
             parts.append(check_finite(embed(block).float().cpu().numpy(), some, pool))
-            progress(0.99, f"features of {start:,} of {indices.size:,} items")
+            done = start + some.size
+            reports.proper(0.99 * done / indices.size, f"features of {done:,} items")
         return np.concatenate(parts)
 
     def load(self, path: Path, pool: Pool) -> TorchModel:
@@ -171,11 +175,12 @@ class TorchClassifier:
         Raises ``ClassifierError`` when the file cannot be read or holds another architecture,
         recipe, set of classes or shape of items than this classifier and ``pool`` have.
         """
-        items = self.items_of(pool)
         saved = read_checkpoint(path)
-        saved.check(path, classifier=self.name, classes=pool.classes, item_shape=items.item_shape)
+        # Features may have to be computed again; the first scoring does, which is billed.
+        shape = self.items_of(pool).item_shape if self._features is None else saved.item_shape
+        saved.check(path, classifier=self.name, classes=pool.classes, item_shape=shape)
         with own_chance(self._device):
-            network = self._network(items.item_shape, len(pool.classes))
+            network = self._network(shape, len(pool.classes))
         try:
             network.load_state_dict(saved.weights)
         except RuntimeError as error:
@@ -184,7 +189,7 @@ class TorchClassifier:
             self,
             network.eval(),
             Normalisation(saved.mean.to(self._device), saved.std.to(self._device)),
-            items.item_shape,
+            shape,
             pool.classes,
         )
 
@@ -246,15 +251,22 @@ class TorchModel:
         ``ValueError`` for an index out of range.
         """
         _check_indices(indices, pool)
+        reports = Reports(progress)
+        items = self._classifier.items_of(pool, reports.before)
+        if items.item_shape != self._item_shape:
+            raise ClassifierError(
+                f"{self._classifier.name}: expected items of shape {self._item_shape}, as it was "
+                f"trained on, found {items.item_shape}"
+            )
         return score_items(
             self._folded,
-            self._classifier.items_of(pool, progress),
+            items,
             self._normalisation,
             indices,
             self._views,
             embeddings=embeddings,
             on_device=on_device,
-            progress=progress,
+            progress=reports.proper,
         )
 
     def save(self, path: Path) -> None:

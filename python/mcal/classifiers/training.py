@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Iterator
 from itertools import islice, repeat, tee
 
@@ -14,6 +13,7 @@ from mcal.types import IndexArray, Progress, derive_seed
 from ._torch import torch
 from .architectures import Network
 from .items import Items, Normalisation
+from .pace import Pace
 from .recipes import Recipe
 from .step import step_for
 
@@ -21,7 +21,6 @@ __all__ = ["train_network", "training_batches"]
 
 _REPORT_EVERY_S = 0.2
 _SCHEDULED_AT_ONCE = 256
-_STEPS_AHEAD = 2  # that a GPU is asked for before it has done the one that is reported
 
 
 def train_network(
@@ -46,23 +45,19 @@ def train_network(
     steps = recipe.step_count(indices.size, unlabelled.size)
     schedule = _schedule(recipe, indices.size, unlabelled.size, steps, seed)
     take = step_for(network, recipe, normalisation, seed)
-    asked: deque[torch.cuda.Event] = deque()
+    pace = Pace(device)
     reported_at = time.monotonic()
     network.train()
     for step, (block, targets) in enumerate(
         _steps(items, indices, labels, unlabelled, schedule, device)
     ):
         take(block, targets, step / steps)
-        if device.type == "cuda":
-            asked.append(torch.cuda.current_stream(device).record_event())
-            if len(asked) > _STEPS_AHEAD:
-                asked.popleft().synchronize()
+        pace.asked()
         if time.monotonic() - reported_at >= _REPORT_EVERY_S:
             reported_at = time.monotonic()
             progress((step + 1) / steps, f"step {step + 1:,} of {steps:,}")
     take.finish()
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)  # the seconds that are charged end when the work does
+    pace.finish()  # the seconds that are charged end when the work does
     network.zero_grad(set_to_none=True)  # on a GPU they hold on to the memory of the recording
     progress(1.0, f"step {steps:,} of {steps:,}")
     network.eval()

@@ -6,7 +6,7 @@ import math
 
 from ._torch import nn, torch
 
-__all__ = ["random_view"]
+__all__ = ["STRENGTHS", "random_view"]
 
 _LEAST_AREA = 0.3  # of the image that a crop shows
 _ASPECT = 0.25  # of the crop: its sides' ratio is within exp(+-0.25)
@@ -15,6 +15,9 @@ _CONTRAST = 0.5
 _BRIGHTNESS = 0.5  # standard deviations of the pool
 _TINT = 0.4  # the same for each colour by itself
 _GREY_SHARE = 0.2  # of the coloured images, which lose their colour
+
+STRENGTHS = (_LEAST_AREA, _ASPECT, _TURN, _CONTRAST, _BRIGHTNESS, _TINT, _GREY_SHARE)
+"""All that says how much views differ: who keeps what was learned from them keeps these too."""
 
 
 def random_view(images: torch.Tensor, *, flip: bool, chance: torch.Generator) -> torch.Tensor:
