@@ -7,11 +7,20 @@ import pytest
 
 pytest.importorskip("torch")  # its room is the classifiers'
 linear_model = pytest.importorskip("sklearn.linear_model")
+optimize = pytest.importorskip("scipy.optimize")
 
 from mcal.classifiers.confidence import Confidence, fit_confidence  # noqa: E402
 
-NO_PRIOR = {"prior_weights": np.zeros(3), "prior_deviations": np.full(3, 1e4)}
-PRIOR = {"prior_weights": np.array([1.0, 0.0, 0.0]), "prior_deviations": np.ones(3)}
+NO_PRIOR = {
+    "prior_weights": np.zeros(3),
+    "prior_deviations": np.full(3, 1e4),
+    "least_weights": np.zeros(3),
+}
+PRIOR = {
+    "prior_weights": np.array([1.0, 0.0, 0.0]),
+    "prior_deviations": np.ones(3),
+    "least_weights": np.zeros(3),
+}
 
 
 def made(n: int, weights: list[float]) -> tuple[np.ndarray, np.ndarray]:
@@ -42,6 +51,39 @@ def test_a_reason_to_doubt_never_counts_as_one_to_trust() -> None:
     np.testing.assert_allclose(found.weights[[0, 2]], peer.coef_[0], rtol=1e-3)
     all_against = fit_confidence(*made(3000, [-1.0, -1.0, -1.0]), **NO_PRIOR)
     assert (all_against.weights == 0.0).all()
+
+
+def test_what_one_coarse_reason_leaves_equal_is_ordered_by_the_least_weight() -> None:
+    """Eleven values of a share alone would tie nearly everything."""
+    random = np.random.default_rng(0)
+    share = random.integers(0, 11, 1000) / 10
+    gap = random.normal(size=1000)
+    wrong = random.random(1000) < 1 / (1 + np.exp(1.0 - 3.0 * share + 0.3 * gap))
+    features = np.column_stack([gap, np.zeros(1000), share])
+    found = fit_confidence(features, wrong, **PRIOR | {"least_weights": np.array([1e-3, 0.0, 0.0])})
+    doubt = found.doubt(features)
+    assert np.unique(doubt).size == 1000
+    np.testing.assert_array_equal(np.argsort(doubt), np.lexsort((gap, share)))
+
+
+@pytest.mark.parametrize("least", [[0.001, 0.0, 0.0], [0.2, 0.0, 0.5], [0.0, 0.0, 0.0]])
+@pytest.mark.parametrize("weights", [[-1.0, -1.0, -1.0], [-0.3, -0.2, 2.0], [0.1, 0.4, 1.0]])
+def test_no_weight_is_below_its_least(weights: list[float], least: list[float]) -> None:
+    """Against SciPy's minimum within bounds; greedy leaving out finds it on these."""
+    features, wrong = made(400, weights)
+    prior = PRIOR | {"least_weights": np.array(least)}
+    found = fit_confidence(features, wrong, **prior)
+
+    def loss(at: np.ndarray) -> float:
+        score = at[0] + features @ at[1:]
+        away = at - [0.0, 1.0, 0.0, 0.0]
+        likelihood = (np.logaddexp(0.0, score) - wrong * score).sum()
+        return float(likelihood + 0.5 * np.array([0.01, 1.0, 1.0, 1.0]) @ away**2)
+
+    bounds = [(None, None), *((one, None) for one in least)]
+    peer = optimize.minimize(loss, [0.0, 1.0, 1.0, 1.0], bounds=bounds, tol=1e-12)
+    np.testing.assert_allclose([found.offset, *found.weights], peer.x, atol=1e-3)
+    assert (found.weights >= least).all()
 
 
 @pytest.mark.parametrize("n", [0, 1, 5, 500])

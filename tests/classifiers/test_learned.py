@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy.special import expit, log_softmax
+from scipy.stats import spearmanr
 
 from blobs import Blobs, NearestMean, make_blobs
 from mcal.classifiers import open_classifier
@@ -19,7 +20,7 @@ from mcal.types import derive_seed
 torch = pytest.importorskip("torch")
 
 from mcal.classifiers import learned  # noqa: E402
-from mcal.classifiers.ensemble import Ensemble  # noqa: E402
+from mcal.classifiers.ensemble import Ensemble, save_members  # noqa: E402
 from mcal.classifiers.learned import CrossFitted, fold_of  # noqa: E402
 
 
@@ -116,6 +117,33 @@ def test_blocks_score_as_one_and_embeddings_are_the_first_member_s(
     assert none.doubt.shape == (0,)
 
 
+def test_only_a_block_of_logits_is_there_in_float64(world: Blobs, monkeypatch: Any) -> None:
+    from torch.utils._python_dispatch import TorchDispatchMode
+
+    largest = 0
+
+    class Watch(TorchDispatchMode):
+        def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None):  # type: ignore[no-untyped-def]
+            nonlocal largest
+            made = func(*args, **(kwargs or {}))
+            if isinstance(made, torch.Tensor) and made.dtype == torch.float64:
+                largest = max(largest, made.numel())
+            return made
+
+    random = np.random.default_rng(0)
+    logits = torch.from_numpy(random.normal(size=(101, 1000)).astype(np.float32))
+    embeddings = torch.from_numpy(random.normal(size=(101, 3)).astype(np.float32))
+    said = learned._Said(logits, embeddings)
+    seen = learned._Seen(embeddings[:20], torch.arange(20))
+    guessed = logits.argmax(dim=1)
+    whole = learned.doubtful_features(said, guessed, seen)
+    monkeypatch.setattr(learned, "_LOGITS_AT_ONCE", 7_999, raising=False)
+    with Watch():
+        blocks = learned.doubtful_features(said, guessed, seen)
+    torch.testing.assert_close(blocks, whole, rtol=0.0, atol=0.0)
+    assert largest <= 7_999
+
+
 @pytest.mark.parametrize(("n", "n_folds"), [(0, 3), (1, 2), (2, 5), (9, 2), (100, 7)])
 def test_every_class_is_spread_over_the_folds(n: int, n_folds: int) -> None:
     labels = np.random.default_rng(n).integers(0, 3, n)
@@ -171,6 +199,26 @@ def test_members_that_are_all_right_or_know_nothing_still_rank(spread: float) ->
     assert np.unique(doubt).size > 20  # noise has no gaps, and few shares of ten neighbours
 
 
+def test_labels_that_speak_against_every_reason_leave_no_ties(
+    world: Blobs, monkeypatch: Any
+) -> None:
+    """The gap between two logits still orders, as it would without labels."""
+    fit = learned.fit_confidence
+
+    def misled(features: Any, wrong: Any, **prior: Any) -> Any:
+        return fit(-features, wrong, **prior)
+
+    monkeypatch.setattr(learned, "fit_confidence", misled)
+    bought = np.arange(200)
+    model = CrossFitted(NearestMean(), 4).train(world.pool, bought, world.truth[bought], seed=0)
+    assert (model.confidence.weights < 0.01).all()
+    asked = np.arange(200, 600)
+    doubt = model.score(world.pool, asked).doubt
+    assert np.unique(doubt).size == asked.size
+    deficit = uncertainty(model.score(world.pool, asked).logits).deficit
+    assert spearmanr(deficit, doubt).statistic > 0.9
+
+
 def test_it_is_as_exact_as_its_ensemble_and_ranks_its_errors_late(images: Any) -> None:
     pool, labels = images
     model = open_quick(pool).train(pool, np.arange(100), labels[:100], seed=0)
@@ -205,6 +253,33 @@ def test_a_saved_model_doubts_the_same(images: Any, tmp_path: Path) -> None:
     assert isinstance(plain, Ensemble)
     with pytest.raises(ClassifierError, match="expected 'small-cnn/fast-x3'"):
         plain.load(path, pool)
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"parts": [[[0], [0]]]}, "parts: expected 2, found 1"),
+        ({"parts": [[[0], [0]]] * 3}, "parts: expected 2, found 3"),
+        ({"parts": [[[0], [0, 1]]] * 2}, "an index for each label"),
+        ({"parts": [[[], []]] * 2}, "an index for each label"),
+        ({"parts": [[[600], [0]]] * 2}, r"in \[0, 600\), found 600"),
+        ({"parts": [[[0], [-1]]] * 2}, r"in \[0, 4\), found -1"),
+        ({"weights": [1.0]}, "weights: expected 4, found 1"),
+        ({"parts": [[[10**30], [0]]] * 2}, "not a learned confidence"),
+        ({"weights": None}, "not a learned confidence"),
+    ],
+)
+def test_a_damaged_head_is_refused(
+    world: Blobs, tmp_path: Path, values: dict[str, Any], told: str
+) -> None:
+    path, classifier = tmp_path / "m.pt", CrossFitted(NearestMean(), 2)
+    model = classifier.train(world.pool, np.arange(30), world.truth[:30], seed=0)
+    head = {"offset": 0.0, "weights": [1.0, 0.0, 0.0, 0.0], "parts": [[[0], [0]]] * 2}
+    save_members(path, classifier.name, model.members, head)
+    classifier.load(path, world.pool)
+    save_members(path, classifier.name, model.members, head | values)
+    with pytest.raises(ClassifierError, match=told):
+        classifier.load(path, world.pool)
 
 
 def test_progress_goes_up_to_one(images: Any, tmp_path: Path) -> None:

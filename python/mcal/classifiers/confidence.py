@@ -37,6 +37,7 @@ def fit_confidence(
     *,
     prior_weights: FloatArray,
     prior_deviations: FloatArray,
+    least_weights: FloatArray,
 ) -> Confidence:
     """Logistic regression that may not count anything the wrong way, with a normal prior.
 
@@ -52,40 +53,46 @@ def fit_confidence(
     prior_weights, prior_deviations : (F,) float64
         Means, and standard deviations > 0, of the weights before any label; the offset's are 0
         and 10.
+    least_weights : (F,) float64, >= 0
+        A small one for a feature that differs from item to item keeps items from tying when
+        labels are so noisy that everything else is left out.
 
     Notes
     -----
-    Newton's method with halved steps on a convex function. A weight that would be negative is
-    set to 0, the most negative first, and the others are fitted again.
+    Newton's method with halved steps on a convex function. A weight that would be below its
+    least is set to it, the farthest below first, and the others are fitted again.
     """
     n_features = features.shape[1]
     design = np.column_stack([np.ones(len(features)), features])
     mean = np.concatenate([[0.0], prior_weights])
     precision = 1.0 / np.concatenate([[10.0], prior_deviations]) ** 2
+    found = np.concatenate([[0.0], least_weights])
     used = np.ones(n_features + 1, dtype=bool)
     while True:
-        found = np.zeros(n_features + 1)
-        found[used] = _newton(design[:, used], wrong, mean[used], precision[used])
-        worst = 1 + int(np.argmin(found[1:]))
-        if found[worst] >= 0.0:
+        given = design[:, ~used] @ found[~used]
+        found[used] = _newton(design[:, used], given, wrong, mean[used], precision[used])
+        above = found[1:] - least_weights
+        worst = int(np.argmin(above))
+        if above[worst] >= 0.0:
             return Confidence(float(found[0]), found[1:])
-        used[worst] = False
+        found[1 + worst], used[1 + worst] = least_weights[worst], False
 
 
 def _newton(
     design: FloatArray,
+    given: FloatArray,
     wrong: npt.NDArray[np.bool_],
     mean: FloatArray,
     precision: FloatArray,
 ) -> FloatArray:
     def loss(at: FloatArray) -> float:
-        score = design @ at
+        score = given + design @ at
         likelihood = (np.logaddexp(0.0, score) - wrong * score).sum()
         return float(likelihood + 0.5 * precision @ (at - mean) ** 2)
 
     found, value = mean.copy(), loss(mean)
     for _ in range(_STEPS):
-        chance = np.exp(-np.logaddexp(0.0, -(design @ found)))
+        chance = np.exp(-np.logaddexp(0.0, -(given + design @ found)))
         slope = design.T @ (chance - wrong) + precision * (found - mean)
         bend = (design * (chance * (1.0 - chance))[:, None]).T @ design
         step = np.linalg.solve(bend + np.diag(precision), slope)

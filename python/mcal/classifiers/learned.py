@@ -33,7 +33,10 @@ N_NEIGHBOURS = 10
 # Before any label: the chance of an error that the network itself states, and nothing else.
 _PRIOR_WEIGHTS = np.array([1.0, 0.0, 0.0, 0.0])
 _PRIOR_DEVIATIONS = np.array([1.0, 2.0, 2.0, 2.0])
+# So little that it only orders what all else leaves equal, by the gap between two logits.
+_LEAST_WEIGHTS = np.array([1e-3, 0.0, 0.0, 0.0])
 _VALUES_AT_ONCE = 1 << 27  # of embeddings and logits, all members together
+_LOGITS_AT_ONCE = 1 << 22  # that are there several times in float64
 
 Part = tuple[IndexArray, IndexArray]  # what a member is trained on: indices and labels
 
@@ -103,6 +106,7 @@ class CrossFitted:
             np.concatenate(wrong),
             prior_weights=_PRIOR_WEIGHTS,
             prior_deviations=_PRIOR_DEVIATIONS,
+            least_weights=_LEAST_WEIGHTS,
         )
         return CrossFittedModel(self.name, models, parts, confidence, seen)
 
@@ -110,12 +114,15 @@ class CrossFitted:
         """Read what ``CrossFittedModel.save`` wrote; ``ClassifierError`` for anything else."""
         models, head = load_members(path, self.name, self.classifier, self.members, pool)
         try:
-            parts = [
-                (np.array(indices, np.int64), np.array(labels, np.int64))
-                for indices, labels in head["parts"]
-            ]
+            parts = [_part(indices, labels, pool) for indices, labels in head["parts"]]
+            if len(parts) != self.members:
+                raise ValueError(f"parts: expected {self.members}, found {len(parts)}")
             confidence = Confidence(float(head["offset"]), np.array(head["weights"], np.float64))
-        except (KeyError, TypeError, ValueError) as error:
+            if confidence.weights.shape != _PRIOR_WEIGHTS.shape:
+                raise ValueError(
+                    f"weights: expected {_PRIOR_WEIGHTS.size}, found {confidence.weights.size}"
+                )
+        except (KeyError, OverflowError, TypeError, ValueError) as error:
             raise ClassifierError(f"{path}: not a learned confidence: {error}") from error
         return CrossFittedModel(self.name, models, parts, confidence, None)
 
@@ -213,24 +220,47 @@ def doubtful_features(said: _Said, guessed: torch.Tensor, seen: _Seen) -> torch.
     nats; the share of the nearest labels seen that are of another class; how dissimilar those are.
     """
     device = seen.embeddings.device  # what fits there may differ from member to member
-    logits, guessed = said.logits.to(device).double(), guessed.to(device)
+    logits, guessed = said.logits.to(device), guessed.to(device)
+    similarity, positions = nearest(said.embeddings.to(device), seen.embeddings, N_NEIGHBOURS)
+    differing = seen.labels[positions] != guessed[:, None]
+    features = torch.empty((len(logits), 4), dtype=torch.float64, device=device)
+    size = max(1, _LOGITS_AT_ONCE // logits.shape[1])
+    for start in range(0, len(logits), size):
+        rows = slice(start, start + size)
+        features[rows, 0], features[rows, 1] = _gap_and_entropy(logits[rows], guessed[rows])
+    features[:, 2] = differing.double().mean(dim=1)
+    features[:, 3] = 1.0 - similarity.double().mean(dim=1)
+    return features
+
+
+def _gap_and_entropy(
+    logits: torch.Tensor, guessed: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """(K,) each, float64: another class's logit less that of the guess, and the entropy."""
+    logits = logits.double()
     own = logits.gather(1, guessed[:, None])
     others = logits.scatter(1, guessed[:, None], -torch.inf).amax(dim=1)
     log_p = torch.log_softmax(logits, dim=1)
-    similarity, positions = nearest(said.embeddings.to(device), seen.embeddings, N_NEIGHBOURS)
-    differing = seen.labels[positions] != guessed[:, None]
-    return torch.stack(
-        [
-            others - own[:, 0],
-            -(log_p.exp() * log_p).sum(dim=1),
-            differing.double().mean(dim=1),
-            1.0 - similarity.double().mean(dim=1),
-        ],
-        dim=1,
-    )
+    return others - own[:, 0], -(log_p.exp() * log_p).sum(dim=1)
+
+
+def _part(indices: list[int], labels: list[int], pool: Pool) -> Part:
+    """What a member was trained on, from a file; ``ValueError`` where it is none of the pool."""
+    part = np.array(indices, np.int64), np.array(labels, np.int64)
+    if part[0].shape != part[1].shape or part[0].ndim != 1 or not part[0].size:
+        raise ValueError(
+            f"parts: expected an index for each label, found {part[0].shape}, {part[1].shape}"
+        )
+    for found, end in zip(part, (pool.n_pool, len(pool.classes)), strict=True):
+        if not 0 <= found.min() <= found.max() < end:
+            raise ValueError(
+                f"parts: expected values in [0, {end}), found {found.min()} to {found.max()}"
+            )
+    return part
 
 
 def _ask(model: TrainedModel, pool: Pool, indices: IndexArray, progress: Progress) -> _Said:
+    """Left where the model is, as far as there is room: neighbours are sought there."""
     scores = model.score(pool, indices, embeddings=True, on_device=True, progress=progress)
     return _Said(torch.as_tensor(scores.logits), torch.as_tensor(scores.embeddings))
 
