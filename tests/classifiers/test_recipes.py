@@ -38,13 +38,21 @@ def test_semi_costs_the_same_however_many_labels() -> None:
     assert semi.step_count(10, 60_000) == semi.step_count(10_000, 60_000)
     assert semi.step_count(10, 120_000) > semi.step_count(10, 60_000)
     assert semi.step_count(10, 20) == semi.min_steps
+    assert semi.step_count(10, 10_000_000) * semi.n_unlabelled <= 4_000_000
+    asked = recipe_for("semi", "resnet18", (32, 32, 3), epochs=2)
+    assert asked.step_count(10, 10_000_000) * asked.n_unlabelled > 19_000_000
     halved = recipe_for("semi", "resnet18", (32, 32, 3), batch_size=semi.batch_size // 2)
     assert 2 * halved.n_unlabelled == semi.n_unlabelled
 
 
 def test_squares_are_hidden_where_labels_are_seen_often() -> None:
     fast = recipe_for("fast", "small-cnn", (28, 28, 1))  # 300 steps of 128, then 7 epochs
-    hidden = [fast.for_labels(n, 70_000).augmentation.erase_share for n in (10, 1920, 1921, 7000)]
+    sizes = (10, 1920, 6000, 70_000)
+    hidden = [fast.for_labels(n, 70_000).augmentation.erase_share for n in sizes]
     assert hidden == [0.25, 0.25, 0.0, 0.0]
+    shares = [fast.for_labels(n, 70_000).augmentation.erase_share for n in range(100, 8000, 10)]
+    changes = np.diff(shares)
+    assert np.all(changes <= 0.0)
+    assert changes.min() > -0.003  # a jump would be one in the learning curve
     deep = recipe_for("fast", "resnet18", (32, 32, 3))
     assert deep.for_labels(50_000, 60_000) == deep

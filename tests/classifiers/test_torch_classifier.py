@@ -114,6 +114,10 @@ def test_a_file_for_something_else_is_refused(images: Any, tmp_path: Path) -> No
     open_quick(pool).train(pool, np.arange(20), labels[:20], seed=0).save(path)
     with pytest.raises(ClassifierError, match="classifier: expected 'small-cnn/paper'"):
         open_quick(pool, recipe="paper").load(path, pool)
+    # the same name, but trained or scored in another way
+    other = open_classifier(ClassifierSettings(epochs=9, batch_size=32, device="cpu"), pool)
+    with pytest.raises(ClassifierError, match=r"recipe: expected .*epochs=9,.* found .*epochs=8,"):
+        other.load(path, pool)
     pool.classes = ("above", "below", "beside")
     with pytest.raises(ClassifierError, match="classes: expected"):
         open_quick(pool).load(path, pool)

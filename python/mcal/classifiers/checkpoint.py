@@ -26,15 +26,23 @@ class Checkpoint:
     mean: torch.Tensor
     std: torch.Tensor
     weights: dict[str, torch.Tensor]
+    recipe: str = ""  # its numbers; files of earlier versions do not tell
 
     def check(
-        self, path: Path, *, classifier: str, classes: tuple[str, ...], item_shape: tuple[int, ...]
+        self,
+        path: Path,
+        *,
+        classifier: str,
+        classes: tuple[str, ...],
+        item_shape: tuple[int, ...],
+        recipe: str,
     ) -> None:
         """Raise ``ClassifierError`` when the file is for something else."""
         for name, expected in (
             ("classifier", classifier),
             ("classes", classes),
             ("item_shape", item_shape),
+            ("recipe", recipe),
         ):
             found = getattr(self, name)
             if found != expected:

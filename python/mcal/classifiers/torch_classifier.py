@@ -173,12 +173,19 @@ class TorchClassifier:
         """Read what ``TorchModel.save`` wrote.
 
         Raises ``ClassifierError`` when the file cannot be read or holds another architecture,
-        recipe, set of classes or shape of items than this classifier and ``pool`` have.
+        recipe or numbers of it, set of classes or shape of items than this classifier and ``pool``
+        have.
         """
         saved = read_checkpoint(path)
         # Features may have to be computed again; the first scoring does, which is billed.
         shape = self.items_of(pool).item_shape if self._features is None else saved.item_shape
-        saved.check(path, classifier=self.name, classes=pool.classes, item_shape=shape)
+        saved.check(
+            path,
+            classifier=self.name,
+            classes=pool.classes,
+            item_shape=shape,
+            recipe=repr(self.recipe),
+        )
         with own_chance(self._device):
             network = self._network(shape, len(pool.classes))
         try:
@@ -280,6 +287,7 @@ class TorchModel:
                 mean=self._normalisation.mean,
                 std=self._normalisation.std,
                 weights=self._network.state_dict(),
+                recipe=repr(self._classifier.recipe),
             ),
         )
 

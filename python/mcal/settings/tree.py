@@ -73,9 +73,11 @@ class ClassifierSettings(Model):
     """Passes over the pool by which a network teaches itself, for recipe "self" and features "self"
     (default: the recipe's)."""
     epochs: Annotated[Whole, Field(ge=1)] | None = None
-    """Passes over the training items (default: the recipe's)."""
+    """Passes over the training items, with recipe "semi" over the whole pool (default: the
+    recipe's)."""
     batch_size: Annotated[Whole, Field(ge=1)] | None = None
-    """Items in one step of training (default: the recipe's)."""
+    """People's labels in one step of training, to which recipe "semi" adds items without (default:
+    the recipe's)."""
     device: str = "auto"
     """"cpu", "cuda", another of torch's names, or "auto": a GPU where there is one."""
     members: Annotated[Whole, Field(ge=1, le=100)] = 1
