@@ -173,3 +173,45 @@ def test_a_constant_column_and_a_zero_row_do_no_harm() -> None:
             progress=no_progress,
         )
         assert np.unique(found).size == 10
+
+
+def test_clusters_of_a_pool_of_vectors_may_cost_too_much(tmp_path: Path) -> None:
+    prices = PriceSettings(gpu_usd_per_hour=1e9)
+    pool = make_blobs(2000, 0.4).pool
+    with begin(tmp_path, pool, NearestMean(), "typical", prices=prices) as campaign:
+        _, _, record = first_of(campaign)
+        assert record.selection == "random"
+        assert "would have cost more than $4.00" in record.reason
+
+
+@pytest.mark.parametrize("rows", [7, 4096])
+def test_the_pool_s_own_vectors_stay_and_each_column_is_centred_and_scaled(
+    monkeypatch: pytest.MonkeyPatch, rows: int
+) -> None:
+    monkeypatch.setattr("mcal.campaign.cold_start._ROWS_AT_ONCE", rows)
+    x = (1e3 + np.random.default_rng(0).normal(size=(50, 3)) * [1, 5, 0]).astype(np.float32)
+    kept = x.copy()
+    seen: list[Any] = []
+
+    class Vectors:
+        def read(self, indices: Any) -> Any:
+            return x
+
+    def look(found: Any, k: int, **_: Any) -> Any:
+        seen.append(found.copy())
+        return np.arange(k)
+
+    monkeypatch.setattr("mcal.campaign.cold_start.typical", look)
+    choose_first(
+        Vectors(),  # type: ignore[arg-type]
+        np.arange(50),
+        10,
+        how="typical",
+        by=None,
+        seed=0,
+        progress=no_progress,
+    )
+    np.testing.assert_array_equal(x, kept)
+    wide = x.astype(np.float64)
+    expected = (wide - wide.mean(0)) / np.where(wide.std(0) > 1e-2, wide.std(0), 1.0)
+    np.testing.assert_allclose(seen[0], expected, atol=1e-4)

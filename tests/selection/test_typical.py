@@ -92,3 +92,31 @@ def test_seeds_decide_and_ties_go_to_the_lowest() -> None:
 def test_mistakes_are_told(x: Float64, k: int, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         typical(x, k, seed=0)
+
+
+def test_progress_never_falls_and_may_end_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.modules[clusters_of.__module__], "_VALUES_AT_ONCE", 100)
+    x = np.random.default_rng(0).normal(size=(300, 4))
+    said: list[tuple[float, str]] = []
+    found = typical(x, 30, seed=0, progress=lambda share, words: said.append((share, words)))
+    shares = [share for share, _ in said]
+    assert shares == sorted(shares)
+    assert 0.0 < shares[0] < 0.1
+    assert shares[-1] == pytest.approx(1.0)
+    for what in ("begun", "clusters of", "neighbours"):
+        assert any(what in words for _, words in said)
+
+    class Stopped(Exception):
+        pass
+
+    def stop(share: float, words: str) -> None:
+        if len(said) > 5:
+            raise Stopped
+        said.append((share, words))
+
+    said.clear()
+    with pytest.raises(Stopped):
+        typical(x, 30, seed=0, progress=stop)
+    assert len(said) == 6
+    monkeypatch.undo()
+    assert typical(x, 30, seed=0).tolist() == found.tolist()

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ..types import IndexArray
+from ..types import FloatArray, IndexArray, Progress, no_progress
 
 __all__ = ["clusters_of", "typical"]
 
 _MOST_CLUSTERS = 500
 _N_NEIGHBOURS = 20
 _MOST_STEPS = 20
-_DISTANCES_AT_ONCE = 1 << 24
+_VALUES_AT_ONCE = 1 << 21
 
 Float32 = npt.NDArray[np.float32]
 
 
-def typical(x: npt.NDArray[Any], k: int, *, seed: int) -> IndexArray:
+def typical(
+    x: npt.NDArray[Any], k: int, *, seed: int, progress: Progress = no_progress
+) -> IndexArray:
     """Pick ``k`` rows of ``x`` from dense places that are far from each other.
 
     TypiClust (Hacohen, Dekel and Weinshall, Active learning on a budget, ICML 2022): the rows are
@@ -34,6 +37,8 @@ def typical(x: npt.NDArray[Any], k: int, *, seed: int) -> IndexArray:
         How many to pick, 0 <= k <= N.
     seed : int
         Of the clusters.
+    progress : callable
+        Called after every few million distances; what it raises ends the work.
 
     Returns
     -------
@@ -56,10 +61,15 @@ def typical(x: npt.NDArray[Any], k: int, *, seed: int) -> IndexArray:
         raise ValueError(f"k: expected 0 to {len(points)}, found {k}")
     if k == 0:
         return np.empty(0, np.int64)
-    cluster = clusters_of(points, min(k, _MOST_CLUSTERS), seed=seed)
+    clustering = partial(_part, progress, 0.0, 0.9)
+    cluster = clusters_of(points, min(k, _MOST_CLUSTERS), seed=seed, progress=clustering)
     members = [np.flatnonzero(cluster == c) for c in range(int(cluster.max()) + 1)]
     members.sort(key=len, reverse=True)
-    queues = [rows[np.argsort(_mean_distance(points[rows]), kind="stable")] for rows in members]
+    queues, n_done = [], 0
+    for rows in members:
+        begin, n_done = n_done, n_done + rows.size
+        report = partial(_part, progress, 0.9 + 0.1 * begin / len(x), 0.9 + 0.1 * n_done / len(x))
+        queues.append(rows[np.argsort(_mean_distance(points[rows], report), kind="stable")])
     picked: list[int] = []
     turn = 0
     while len(picked) < k:
@@ -68,21 +78,28 @@ def typical(x: npt.NDArray[Any], k: int, *, seed: int) -> IndexArray:
     return np.array(picked[:k], np.int64)
 
 
-def clusters_of(points: Float32, k: int, *, seed: int) -> IndexArray:
+def _part(progress: Progress, begin: float, end: float, share: float, words: str) -> None:
+    progress(begin + (end - begin) * share, words)
+
+
+def clusters_of(
+    points: Float32, k: int, *, seed: int, progress: Progress = no_progress
+) -> IndexArray:
     """k-means: the cluster (N,) of each row, 0 to k - 1; one that has become empty has no rows.
 
     Lloyd's steps from seeds by distance (k-means++, Arthur and Vassilvitskii 2007).
     """
-    centers = _seeds(points, k, np.random.default_rng(seed))
-    cluster = _nearest(points, centers)
-    for _ in range(_MOST_STEPS):
-        count = np.bincount(cluster, minlength=k)
-        order = np.argsort(cluster, kind="stable")
-        filled = np.flatnonzero(count)
-        starts = np.concatenate([[0], np.cumsum(count[filled])[:-1]])
-        sums = np.add.reduceat(points[order].astype(np.float64), starts, axis=0)
-        centers[filled] = sums / count[filled, None]
-        before, cluster = cluster, _nearest(points, centers)
+    lengths = _lengths(points)
+    all_steps = _MOST_STEPS + 2  # the seeds take about as long as a step
+
+    def of(step: int) -> Progress:
+        return lambda share, words: progress((step + share) / all_steps, words)
+
+    centers = _seeds(points, lengths, k, np.random.default_rng(seed), of(0))
+    cluster = _nearest(points, lengths, centers, of(1))
+    for step in range(_MOST_STEPS):
+        centers = _means(points, cluster, centers)
+        before, cluster = cluster, _nearest(points, lengths, centers, of(2 + step))
         if np.array_equal(before, cluster):
             break
     return cluster
@@ -97,50 +114,78 @@ def _checked(x: npt.NDArray[Any]) -> Float32:
     return points
 
 
-def _seeds(points: Float32, k: int, rng: np.random.Generator) -> Float32:
+def _seeds(
+    points: Float32, lengths: Float32, k: int, rng: np.random.Generator, progress: Progress
+) -> Float32:
     """Each a row drawn with a probability that grows with the square of its distance."""
     chosen = [int(rng.integers(len(points)))]
-    squared = _squared(points, points[chosen])[:, 0].astype(np.float64)
-    for _ in range(1, k):
+    squared = _squared(points, lengths, points[chosen])[:, 0].astype(np.float64)
+    for found in range(1, k):
         total = np.cumsum(squared)
         if total[-1] > 0.0:
             at = np.searchsorted(total, rng.random() * total[-1], side="right")
             chosen.append(min(int(at), len(points) - 1))  # rounding, of the last
         else:  # as many different rows as centers: any will do
             chosen.append(int(rng.integers(len(points))))
-        squared = np.minimum(squared, _squared(points, points[chosen[-1:]])[:, 0])
+        squared = np.minimum(squared, _squared(points, lengths, points[chosen[-1:]])[:, 0])
+        progress(found / k, f"{found + 1:,} of {k:,} clusters begun")
     return points[chosen].copy()
 
 
-def _nearest(points: Float32, centers: Float32) -> IndexArray:
+def _means(points: Float32, cluster: IndexArray, centers: Float32) -> Float32:
+    """The mean of each cluster's rows; the former center where it has none."""
+    sums = np.zeros(centers.shape)
+    for rows in _blocks(len(points), points.shape[1]):
+        order = np.argsort(cluster[rows], kind="stable")
+        found, starts = np.unique(cluster[rows][order], return_index=True)
+        sums[found] += np.add.reduceat(points[rows][order].astype(np.float64), starts, axis=0)
+    count = np.bincount(cluster, minlength=len(centers))[:, None]
+    means: Float32 = np.where(count, sums / np.maximum(count, 1), centers).astype(np.float32)
+    return means
+
+
+def _nearest(points: Float32, lengths: Float32, centers: Float32, progress: Progress) -> IndexArray:
     """The nearest center of each row; of equally near ones the first."""
-    size = max(1, _DISTANCES_AT_ONCE // len(centers))
-    parts = [
-        _squared(points[start : start + size], centers).argmin(axis=1)
-        for start in range(0, len(points), size)
-    ]
-    return np.concatenate(parts).astype(np.int64)
+    nearest = np.empty(len(points), np.int64)
+    for rows in _blocks(len(points), max(points.shape[1], len(centers))):
+        nearest[rows] = _squared(points[rows], lengths[rows], centers).argmin(axis=1)
+        progress(rows.stop / len(points), f"clusters of {rows.stop:,} items")
+    return nearest
 
 
-def _mean_distance(points: Float32) -> npt.NDArray[np.float64]:
+def _blocks(n: int, width: int) -> list[slice]:
+    """Rows 0 to ``n`` in parts of about ``_VALUES_AT_ONCE`` values, ``width`` to a row."""
+    size = max(1, _VALUES_AT_ONCE // width)
+    return [slice(start, min(start + size, n)) for start in range(0, n, size)]
+
+
+def _mean_distance(points: Float32, progress: Progress = no_progress) -> FloatArray:
     """From each row to its 20 nearest others, or to all where they are fewer; 0 for a lone row."""
     n = len(points)
     n_near = min(_N_NEIGHBOURS, n - 1)
     mean = np.zeros(n)
     if n_near == 0:
         return mean
-    size = max(1, _DISTANCES_AT_ONCE // n)
-    for start in range(0, n, size):
-        squared = _squared(points[start : start + size], points)
-        rows = np.arange(len(squared))
-        squared[rows, start + rows] = np.inf  # itself
+    lengths = _lengths(points)
+    for rows in _blocks(n, n):
+        squared = _squared(points[rows], lengths[rows], points)
+        squared[np.arange(len(squared)), np.arange(rows.start, rows.stop)] = np.inf  # itself
         near = np.sort(np.partition(squared, n_near - 1, axis=1)[:, :n_near], axis=1)
-        mean[start : start + size] = np.sqrt(near.astype(np.float64)).mean(axis=1)
+        mean[rows] = np.sqrt(near.astype(np.float64)).mean(axis=1)
+        progress(rows.stop / n, f"neighbours of {rows.stop:,} items of a cluster")
     return mean
 
 
-def _squared(a: Float32, b: Float32) -> Float32:
-    """Squared distances (A, B)."""
-    lengths = (a * a).sum(axis=1)[:, None] + (b * b).sum(axis=1)
-    found: Float32 = np.maximum(lengths - 2.0 * (a @ b.T), 0.0)
+def _lengths(points: Float32) -> Float32:
+    """(N,) squared."""
+    found: Float32 = np.einsum("ij,ij->i", points, points)
     return found
+
+
+def _squared(a: Float32, lengths: Float32, b: Float32) -> Float32:
+    """Squared distances (A, B); ``lengths`` (A,) are those of ``a``, squared."""
+    found: Float32 = a @ b.T
+    found *= -2.0
+    found += lengths[:, None]
+    found += _lengths(b)
+    return np.maximum(found, 0.0, out=found)
