@@ -9,8 +9,11 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from mcal.classifiers import open_classifier  # noqa: E402
+from mcal.classifiers.augmentation import views_of  # noqa: E402
 from mcal.classifiers.recipes import recipe_for  # noqa: E402
 from mcal.classifiers.torch_classifier import TorchClassifier  # noqa: E402
+from mcal.settings import ClassifierSettings  # noqa: E402
 
 
 def accuracy(name: Any, epochs: int, pool: Any, labels: Any, chosen: Any) -> float:
@@ -56,3 +59,28 @@ def test_squares_are_hidden_where_labels_are_seen_often() -> None:
     assert changes.min() > -0.003  # a jump would be one in the learning curve
     deep = recipe_for("fast", "resnet18", (32, 32, 3))
     assert deep.for_labels(50_000, 60_000) == deep
+
+
+@pytest.mark.parametrize("shape", [(28, 28, 1), (32, 32, 3), (224, 224, 3)])
+def test_who_knows_about_mirror_images_is_believed(shape: tuple[int, ...]) -> None:
+    for name in ("fast", "semi", "self", "paper"):
+        for flip in (False, True):
+            recipe = recipe_for(name, "resnet18", shape, flip=flip)
+            assert recipe.augmentation.flip is flip
+            mirrored = [seen for *_, seen in views_of(recipe.augmentation, shape, 9)]
+            assert any(mirrored) is flip
+            assert recipe.pretraining is None or recipe.pretraining.flip is flip
+        told = recipe_for(name, "resnet18", shape).augmentation.flip
+        assert told is (name == "paper" or shape[2] == 3)
+
+
+def test_settings_say_whether_mirror_images_are_alike(images: Any, vectors: Any) -> None:
+    pool, _ = images
+    for recipe in ("fast", "self"):
+        settings = ClassifierSettings(recipe=recipe, flip=True, device="cpu")
+        assert open_classifier(settings, pool).recipe.augmentation.flip  # type: ignore[attr-defined]
+    with pytest.raises(ValueError, match="flip: expected none for a pool of embeddings, found T"):
+        open_classifier(ClassifierSettings(flip=True, device="cpu"), vectors[0])
+    with pytest.raises(ValueError, match="flip: expected features = 'self'"):
+        ClassifierSettings(recipe="embedding", features="torchvision:resnet50", flip=False)
+    ClassifierSettings(recipe="embedding", flip=False)

@@ -82,6 +82,8 @@ def _open_network(
         raise ValueError(
             f"features: expected none for a pool of embeddings, found {settings.features!r}"
         )
+    if settings.flip is not None and pool.kind == "embeddings":
+        raise ValueError(f"flip: expected none for a pool of embeddings, found {settings.flip}")
     architecture = settings.architecture
     if architecture == "auto":
         architecture = "linear" if pool.kind == "embeddings" else _network_for(device)
@@ -93,6 +95,7 @@ def _open_network(
         epochs=settings.epochs,
         batch_size=settings.batch_size,
         pretrain_epochs=settings.pretrain_epochs,
+        flip=settings.flip,
     )
     if settings.pretrain_epochs is not None and recipe.pretraining is None:
         raise ValueError(
@@ -121,7 +124,9 @@ def _open_head(
     if name == "self":
         architecture = _network_for(device) if architecture == "auto" else architecture
         check_architecture(architecture, "images")
-        pretraining = self_taught(architecture, _item_shape(pool), settings.pretrain_epochs)
+        pretraining = self_taught(
+            architecture, _item_shape(pool), settings.pretrain_epochs, settings.flip
+        )
         body = Body(architecture, pretraining, device, cache, seed=seed)
         features = Features(name, body.frozen, device, cache)
         called = f"{architecture}-self"

@@ -147,19 +147,20 @@ class Recipe:
         return self.peak_rate * 0.5 * (1 + math.cos(math.pi * (share - warm_up) / (1 - warm_up)))
 
 
-def augmentation_for(item_shape: tuple[int, ...]) -> Augmentation:
+def augmentation_for(item_shape: tuple[int, ...], flip: bool | None = None) -> Augmentation:
     """Changes that leave the class of items of this shape as it is.
 
+    ``flip`` tells whether mirroring does; by itself it is thought to, but for small grey images.
     Small grey images are often letters, digits or signs, which are not symmetric; and mirroring
     costs the small network 1 % of Fashion-MNIST's pool in few epochs.
     """
     if len(item_shape) == 1:
         return Augmentation()
     if not _is_small(item_shape):
-        return Augmentation(flip=True, crop_share=0.6)
+        return Augmentation(flip=flip is not False, crop_share=0.6)
     if item_shape[2] == 1:
-        return Augmentation(shift_share=0.04, erase_share=0.25)
-    return Augmentation(shift_share=0.125, flip=True, erase_share=0.25)
+        return Augmentation(shift_share=0.04, flip=flip is True, erase_share=0.25)
+    return Augmentation(shift_share=0.125, flip=flip is not False, erase_share=0.25)
 
 
 def distortion_for(item_shape: tuple[int, ...]) -> Distortion:
@@ -184,18 +185,22 @@ def recipe_for(
     epochs: int | None = None,
     batch_size: int | None = None,
     pretrain_epochs: int | None = None,
+    flip: bool | None = None,
 ) -> Recipe:
     """The recipe called ``name`` as it suits ``architecture`` and items of ``item_shape``.
 
     ``epochs``, ``batch_size`` and ``pretrain_epochs`` replace its own; a number of epochs that was
-    asked for is kept for few labels and large pools too. A linear head is solved for, unless there
-    are epochs or batches to train it in. Raises ``ValueError`` where a recipe needs images and
-    there are none.
+    asked for is kept for few labels and large pools too. ``flip`` tells whether an image and its
+    mirror image are of one class, where the shape would tell it wrongly. A linear head is solved
+    for, unless there are epochs or batches to train it in. Raises ``ValueError`` where a recipe
+    needs images and there are none.
     """
     if name == "semi" and len(item_shape) != 3:
         raise ValueError("recipe: expected one for embeddings, found 'semi', which needs images")
     if name == "paper":
         recipe = _PAPER
+        if flip is not None:
+            recipe = replace(recipe, augmentation=replace(recipe.augmentation, flip=flip))
     elif architecture == "linear":
         solved = epochs is None and batch_size is None
         recipe = replace(_FAST_LINEAR, head_penalty=_PENALTY if solved else None)
@@ -205,9 +210,9 @@ def recipe_for(
             recipe = _with_distortion(_SEMI if small else _SEMI_DEEP, item_shape)
         else:
             recipe = _FAST if small else _FAST_DEEP
-        recipe = replace(recipe, augmentation=augmentation_for(item_shape))
+        recipe = replace(recipe, augmentation=augmentation_for(item_shape, flip))
     if name == "self":
-        pretraining = self_taught(architecture, item_shape, pretrain_epochs)
+        pretraining = self_taught(architecture, item_shape, pretrain_epochs, flip)
         recipe = replace(recipe, pretraining=pretraining)
     recipe = replace(recipe, name=name)
     if epochs is not None:
@@ -227,7 +232,10 @@ def _with_distortion(recipe: Recipe, item_shape: tuple[int, ...]) -> Recipe:
 
 
 def self_taught(
-    architecture: str, item_shape: tuple[int, ...], epochs: int | None = None
+    architecture: str,
+    item_shape: tuple[int, ...],
+    epochs: int | None = None,
+    flip: bool | None = None,
 ) -> Pretraining:
     """The pre-training that suits ``architecture``, or as many epochs of it as were asked for.
 
@@ -236,7 +244,7 @@ def self_taught(
     if len(item_shape) != 3:
         raise ValueError("recipe: expected one for embeddings, found 'self', which needs images")
     numbers = _SELF_TAUGHT if architecture == "small-cnn" else _SELF_TAUGHT_DEEP
-    numbers = replace(numbers, flip=augmentation_for(item_shape).flip)
+    numbers = replace(numbers, flip=augmentation_for(item_shape, flip).flip)
     return numbers if epochs is None else replace(numbers, epochs=epochs, most_items=sys.maxsize)
 
 

@@ -78,6 +78,10 @@ class ClassifierSettings(Model):
     batch_size: Annotated[Whole, Field(ge=1)] | None = None
     """People's labels in one step of training, to which recipe "semi" adds items without (default:
     the recipe's)."""
+    flip: bool | None = None
+    """Whether an image and its mirror image are of one class, so that networks are shown both
+    (default: yes, but for grey ones with a side below 64 pixels; "paper" mirrors all). Digits,
+    letters and signs in colour want ``false``."""
     device: str = "auto"
     """"cpu", "cuda", another of torch's names, or "auto": a GPU where there is one."""
     members: Annotated[Whole, Field(ge=1, le=100)] = 1
@@ -115,6 +119,8 @@ class ClassifierSettings(Model):
             raise ValueError(
                 "pretrain_epochs: expected recipe = 'self' or features = 'self' beside it"
             )
+        if self.flip is not None and self.recipe == "embedding" and not of_itself:
+            raise ValueError("flip: expected features = 'self' beside recipe = 'embedding'")
         return self
 
 
