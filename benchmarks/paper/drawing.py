@@ -29,7 +29,7 @@ def write_csv(path: Path, rows: Sequence[Row]) -> None:
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows({key: _joined(value) for key, value in row.items()} for row in rows)
     with whole_file(path) as file:
         file.write(text.getvalue().encode())
 
@@ -39,8 +39,15 @@ def as_text(row: Row, columns: dict[str, tuple[str, str]]) -> list[str]:
     cells = []
     for key, (_, form) in columns.items():
         value = row.get(key)
-        cells.append("" if value is None else format(value, form))
+        cells.append("" if value is None else str(_joined(value, form)))
     return cells
+
+
+def _joined(value: Any, form: str | None = None) -> Any:
+    """A tuple as one text, its values in full or as ``form`` has them."""
+    if isinstance(value, tuple):
+        return " ".join(str(_joined(each, form)) for each in value)
+    return value if form is None else format(value, form)
 
 
 def write_table(path: Path, rows: Sequence[Row], columns: dict[str, tuple[str, str]]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from .datasets import DataSet
 from .options import RECIPES
 from .printed import TABLE_1, TABLE_2
-from .results import human_usd, oracle_row
+from .results import human_usd, kept, oracle_row
 from .study import Product, Study
 
 __all__ = ["headline"]
@@ -31,7 +31,7 @@ COLUMNS = {
     "training_usd": ("training $", ",.2f"),
     "machine_share": ("|S|/|X|", ".1%"),
     "gpu_minutes": ("device min", ".1f"),
-    "errors": ("error of each seed", ""),
+    "errors": ("error of each seed", ".3%"),
     "kept": ("kept", ""),
     "n_seeds": ("seeds", "d"),
 }
@@ -117,15 +117,12 @@ def _random(study: Study, data: DataSet, price: float, target_error: float, reci
 
 
 def _named(data: DataSet, target_error: float, who: str, row: Row) -> Row:
-    errors = [float(error) for error in row["errors"].split()]
-    n_kept = sum(error <= target_error for error in errors)
     return {
         "data": data.key,
         "target_error": target_error,
         "who": who,
         **row,
-        "errors": " ".join(f"{error:.2%}" for error in errors),
-        "kept": f"{n_kept}/{len(errors)}",
+        "kept": kept(row["errors"], target_error),
     }
 
 
@@ -166,8 +163,8 @@ def _naive_named(data: DataSet, target_error: float, who: str, row: Row) -> Row:
         "target_error": target_error,
         "who": who,
         "rest_usd": rest,
-        "errors": f"{row['error']:.2%}",
-        "kept": f"{int(row['error'] <= target_error)}/1",
+        "errors": (row["error"],),
+        "kept": kept((row["error"],), target_error),
         "n_seeds": 1,
     }
 
@@ -195,7 +192,7 @@ def _known(study: Study, data: DataSet, price: float) -> list[Row]:
             "target_error": 0.05,
             "human_only_usd": float(cell.human_usd),
             "machine_share": cell.machine_share,
-            "errors": f"{cell.error:.2%}",
+            "errors": (cell.error,),
         }
         bound = ", at least" if is_bound else ""
         for who, total in (("as printed", float(cell.total_usd)), (f"all of X{bound}", usd)):

@@ -11,7 +11,7 @@ from mcal.simulation import Outcome
 from .printed import PRICED_SHARE
 from .runs import Record
 
-__all__ = ["campaign_row", "human_usd", "oracle_row", "sweep_row"]
+__all__ = ["campaign_row", "human_usd", "kept", "oracle_row", "sweep_row"]
 
 Row = dict[str, Any]
 
@@ -37,7 +37,7 @@ def campaign_row(records: Sequence[Record]) -> Row:
     totals = [v["total_usd"] for v in values]
     row["total_usd_sd"] = statistics.stdev(totals) if len(totals) > 1 else None
     row["error_max"] = max(v["error"] for v in values)
-    row["errors"] = " ".join(f"{v['error']:.4f}" for v in values)
+    row["errors"] = tuple(v["error"] for v in values)
     certified = [v["certified_error"] for v in values if v["certified_error"] is not None]
     row["certified_error_max"] = max(certified, default=None)
     row["saving"] = 1.0 - row["total_usd"] / row["human_only_usd"]
@@ -48,6 +48,11 @@ def campaign_row(records: Sequence[Record]) -> Row:
     row["jobs_max"] = max(record.made["jobs"] for record in records)
     row["device"] = "+".join(sorted({str(r.made["gpu"] or r.made["processor"]) for r in records}))
     return row
+
+
+def kept(errors: Sequence[float], target_error: float) -> str:
+    """How many seeds kept the target, of how many: on the errors themselves, not on their text."""
+    return f"{sum(error <= target_error for error in errors)}/{len(errors)}"
 
 
 def sweep_row(outcome: Outcome, seconds: float) -> Row:
