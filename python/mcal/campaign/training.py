@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from glob import escape
@@ -19,6 +20,7 @@ from .scoring import ItemScores, choose_engine, score_items
 __all__ = ["OutOfMoney", "Trained", "Trainer", "checkpoints_of"]
 
 _KEY_LENGTH = 16
+_REMEMBERED = 10  # reports: an opening that took its time is no sign of what follows
 HEARTBEAT_S = 1.0  # at most this much of a killed training goes uncharged
 
 
@@ -73,7 +75,7 @@ class _Watch:
     def __enter__(self) -> _Watch:
         self.beaten = self.reported = time.monotonic()
         self.begin = self.reported - getattr(self.meter, self.field)  # of earlier blocks too
-        self.longest_s = 0.0  # between two reports
+        self.gaps_s: deque[float] = deque(maxlen=_REMEMBERED)  # between two reports
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -86,10 +88,10 @@ class _Watch:
     def report(self, share: float, words: str) -> None:
         now = time.monotonic()
         self._read(now)
-        self.longest_s = max(self.longest_s, now - self.reported)
+        self.gaps_s.append(now - self.reported)
         self.reported = now
         # Nothing can be stopped before the next report: its seconds must be there too.
-        ahead_s = self.longest_s if share < 1.0 else 0.0
+        ahead_s = max(self.gaps_s) if share < 1.0 else 0.0
         if self.meter.cost_usd() + ahead_s * self.meter.usd_per_s > self.meter.limit_usd:
             raise OutOfMoney
         if now - self.beaten >= HEARTBEAT_S:
