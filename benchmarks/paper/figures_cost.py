@@ -40,8 +40,8 @@ def figure_7(study: Study) -> Product:
         for architecture in study.options.chosen_architectures(PAPERS):
             found = _naive(study, data, architecture, price)
             if found:
-                best = oracle_row(found)
-                who = f"oracle AL, {architecture}/{recipe}"
+                best = oracle_row([found])
+                who = f"{best['learner']}, {architecture}/{recipe}"
                 rows.append(_bar(data, price, who, best["total_usd"], n_items))
     keys = list(dict.fromkeys(row["data"] for row in rows))
     return Product(
@@ -85,7 +85,7 @@ def delta_costs(study: Study, name: str, price: float, value: str = "total_usd")
         _note(
             study,
             name,
-            "Ringed: the delta an oracle would choose; its cost in the paper is in Table 2.",
+            "Ringed: the cheapest of the deltas tried; its cost in the paper is in Table 2.",
         ),
         [{**row, "who": "naive AL"} for row in rows] + lines,
         [
@@ -328,8 +328,8 @@ def _delta_panel(
         name = f"{data}, {architecture}" if several else architecture
         x, y = [100 * row["delta"] for row in own], [factor * row[value] for row in own]
         axis.plot(x, y, f"{MARKERS[i]}-", ms=4, color=COLOURS[i], label=name)
-        if value == "total_usd":
-            best = oracle_row(own)
+        if value == "total_usd" and len(own) > 1:
+            best = oracle_row([own])
             axis.plot(100 * best["delta"], best[value], "o", ms=11, mfc="none", color=COLOURS[i])
     for i, line in enumerate(lines):
         axis.axhline(line["total_usd"], ls="--", lw=1.0, color=COLOURS[-1 - i], label=line["who"])

@@ -11,9 +11,13 @@ from mcal.simulation import Outcome
 from .printed import PRICED_SHARE
 from .runs import Record
 
-__all__ = ["campaign_row", "human_usd", "kept", "oracle_row", "sweep_row"]
+__all__ = ["campaign_row", "human_usd", "kept", "oracle_row", "seeds_row", "sweep_row"]
 
 Row = dict[str, Any]
+MEANS = (
+    *("test_share", "train_share", "machine_share", "rounds", "human_only_usd", "labels_usd"),
+    *("training_usd", "total_usd", "saving", "error", "gpu_minutes"),
+)
 
 
 def human_usd(n_items: int, price: float) -> float:
@@ -73,9 +77,36 @@ def sweep_row(outcome: Outcome, seconds: float) -> Row:
     }
 
 
-def oracle_row(rows: Sequence[Row]) -> Row:
-    """The cheapest delta in hindsight, by dollars alone."""
-    return min(rows, key=lambda row: row["total_usd"])
+def seeds_row(rows: Sequence[Row]) -> Row:
+    """Naive campaigns of several seeds, made one: means, and what should be seen of each."""
+    row = dict(rows[0])
+    for key in MEANS:
+        row[key] = _mean([each[key] for each in rows])
+    totals = [each["total_usd"] for each in rows]
+    row["total_usd_sd"] = statistics.stdev(totals) if len(totals) > 1 else None
+    row["errors"] = tuple(each["error"] for each in rows)
+    row["n_seeds"] = len(rows)
+    return row
+
+
+def oracle_row(by_seed: Sequence[Sequence[Row]]) -> Row:
+    """The cheapest delta of each seed in hindsight, by dollars alone.
+
+    ``tried`` says how far it is an oracle's: of one delta it is none, and an optimum at the end of
+    the grid may be none either.
+    """
+    best = [min(rows, key=lambda row: float(row["total_usd"])) for rows in by_seed]
+    chosen = tuple(row["delta"] for row in best)
+    deltas = sorted({row["delta"] for rows in by_seed for row in rows})
+    row = seeds_row(best)
+    row["delta"] = chosen[0] if len(set(chosen)) == 1 else chosen
+    if len(deltas) == 1:
+        return {**row, "learner": "naive AL", "tried": "one delta"}
+    ends = {"smallest": deltas[0], "largest": deltas[-1]}
+    count = {end: chosen.count(delta) for end, delta in ends.items()}
+    of = f" for {{}} of {len(chosen)} seeds" if len(chosen) > 1 else ""
+    at_end = [f"the {end}{of.format(n)}" for end, n in count.items() if n]
+    return {**row, "learner": "oracle AL", "tried": ": ".join([f"{len(deltas)}", *at_end])}
 
 
 def _mean(values: Sequence[float]) -> float:

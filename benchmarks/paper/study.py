@@ -145,11 +145,14 @@ class Study:
         price: float,
         target_error: float,
         until_error: float | None = None,
+        seed: int = 0,
     ) -> list[Row]:
-        """A row for each delta that is done."""
+        """A row for each delta that is done, of one seed."""
         rows = []
         for delta in self.options.chosen_deltas():
-            sweep = self.sweep(data, architecture, recipe, delta, until_error=until_error)
+            sweep = self.sweep(
+                data, architecture, recipe, delta, until_error=until_error, seed=seed
+            )
             if sweep is None:
                 continue
             outcome = sweep.outcome(price, target_error, self.options.gpu_usd_per_hour)

@@ -53,17 +53,13 @@ def usual_data(target: str) -> tuple[str, ...]:
     return ("cifar100",) if number >= 25 else ("cifar10",)
 
 
-HEADLINE_DELTAS = (0.033, 0.067, 0.10, 0.20)
 TARGET_ERRORS = {"headline": (0.05, 0.01), "table-3": (0.10,)}
 
 
 def for_target(options: Options, target: str) -> Options:
-    """With a target's own errors and deltas, and the architecture that Figures 22-27 are of."""
+    """With a target's own errors, and the architecture that Figures 22-27 are of."""
     errors = options.target_errors or TARGET_ERRORS.get(target)
     architectures, one = options.architectures, ARCHITECTURE.get(_number(target))
     if architectures is None and one is not None and options.scale >= 1.0:
         architectures = (one,)
-    deltas = options.deltas
-    if target == "headline" and deltas is None:
-        deltas = HEADLINE_DELTAS
-    return replace(options, target_errors=errors, architectures=architectures, deltas=deltas)
+    return replace(options, target_errors=errors, architectures=architectures)

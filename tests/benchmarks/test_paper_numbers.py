@@ -164,5 +164,7 @@ def test_targets_know_what_the_paper_made_them_from() -> None:
     assert usual_data("table-2") == ("fashion-mnist", "cifar10", "cifar100")
     assert for_target(Options(Path("x")), "figure-24").architectures == ("resnet50",)
     assert for_target(Options(Path("x")), "figure-2").architectures is None
-    assert for_target(Options(Path("x")), "headline").target_errors == (0.05, 0.01)
+    asked = for_target(Options(Path("x")), "headline")
+    assert asked.target_errors == (0.05, 0.01)
+    assert (min(asked.chosen_deltas()), max(asked.chosen_deltas())) == (0.01, 0.20)
     assert for_target(Options(Path("x"), target_errors=(0.2,)), "table-3").target_errors == (0.2,)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
 from paper.drawing import as_text, write_csv
-from paper.results import campaign_row, kept
+from paper.results import MEANS, campaign_row, kept, oracle_row, seeds_row
 from paper.runs import Record
 
 MADE = {"jobs": 1, "gpu": None, "processor": "x"}
@@ -32,3 +33,43 @@ def test_errors_are_in_full_in_the_file_and_short_for_people(tmp_path: Path) -> 
     write_csv(tmp_path / "x.csv", [row])
     assert f"{3_503 / 70_000} 0.03" in (tmp_path / "x.csv").read_text()
     assert as_text(row, {"errors": ("", ".2%"), "sd": ("", "")}) == ["5.00% 3.00%", ""]
+
+
+def naive_row(delta: float, total_usd: float, error: float = 0.04) -> dict[str, Any]:
+    """Of one seed."""
+    return {**dict.fromkeys(MEANS, 1.0), "delta": delta, "total_usd": total_usd, "error": error}
+
+
+def test_the_oracle_chooses_for_every_seed_anew() -> None:
+    first = [naive_row(0.1, 50.0), naive_row(0.2, 40.0), naive_row(0.3, 60.0)]
+    second = [naive_row(0.1, 20.0, 0.06), naive_row(0.2, 30.0), naive_row(0.3, 60.0)]
+    row = oracle_row([first, second])
+    assert row["total_usd"] == 30.0  # the better of the two deltas would be 35
+    assert row["total_usd_sd"] == pytest.approx(200**0.5)
+    assert row["delta"] == (0.2, 0.1)
+    assert row["errors"] == (0.04, 0.06)
+    assert (row["learner"], row["n_seeds"]) == ("oracle AL", 2)
+    assert row["tried"] == "3: the smallest for 1 of 2 seeds"
+
+
+@pytest.mark.parametrize(
+    ("totals", "learner", "tried"),
+    [
+        ((5.0,), "naive AL", "one delta"),
+        ((5.0, 4.0, 6.0), "oracle AL", "3"),
+        ((3.0, 4.0, 6.0), "oracle AL", "3: the smallest"),
+        ((3.0, 2.0), "oracle AL", "2: the largest"),
+    ],
+)
+def test_an_optimum_at_the_end_of_what_was_tried_is_said(
+    totals: tuple[float, ...], learner: str, tried: str
+) -> None:
+    row = oracle_row([[naive_row(0.1 * (i + 1), usd) for i, usd in enumerate(totals)]])
+    assert (row["learner"], row["tried"]) == (learner, tried)
+    assert row["total_usd"] == min(totals)
+
+
+def test_a_delta_s_row_has_the_mean_and_spread_of_its_seeds() -> None:
+    row = seeds_row([naive_row(0.1, 10.0), naive_row(0.1, 14.0)])
+    assert (row["total_usd"], row["total_usd_sd"]) == (12.0, pytest.approx(8**0.5))
+    assert seeds_row([naive_row(0.1, 10.0)])["total_usd_sd"] is None
