@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from blobs import Blobs, NearestMean
+from blobs import Blobs, NearestMean, make_blobs
 from mcal.campaign import Campaign, CampaignResult
+from mcal.campaign.models import Models
 from mcal.pools import EmbeddingPool
 from mcal.pools.digits import read_digits
+from mcal.report.curves import read_curves
 from mcal.settings import PlanSettings, PriceSettings, Settings
 from mcal.store import Store
 from mcal.types import Progress, no_progress
@@ -121,6 +123,118 @@ def test_a_candidate_that_is_too_dear_leaves_the_others(
         (dropped,) = [action for action in store.actions() if action.name == "drop"]
     assert dropped.details == {"classifier": "slow/fake"}
     assert "limit for exploring" in dropped.reason
+
+
+@pytest.mark.parametrize("cheap_first", [True, False])
+def test_a_dear_candidate_leaves_the_others_their_part_in_any_order(
+    tmp_path: Path, easy: Blobs, monkeypatch: pytest.MonkeyPatch, cheap_first: bool
+) -> None:
+    """$16 for exploring: a training of $33 stops at its part, one of 50 cents goes on."""
+    clock = Clock()
+    monkeypatch.setattr("mcal.campaign.training.time", clock)
+    cheap, slow = Slow(clock, 15.0, "cheap/fake"), Slow(clock, 1_000.0)
+    order = (cheap, slow) if cheap_first else (slow, cheap)
+    result = run(tmp_path / "run", easy, *order)
+    assert result.summary.n_machine > 0.6 * 4000
+    assert result.summary.training_cost_usd <= 16.0
+    with Store.open(tmp_path / "run", read_only=True) as store:
+        (dropped,) = [action for action in store.actions() if action.name == "drop"]
+    assert dropped.details == {"classifier": "slow/fake"}
+    part = "$15.50" if cheap_first else "$8.00"
+    assert f"more than the {part} it may take of the limit for exploring, $16.00" in dropped.reason
+
+
+class GetsDear(Slow):
+    """From one training on it is far slower than those before foretell."""
+
+    def __init__(self, clock: Clock, s_per_item: float, then: float, at: int) -> None:
+        super().__init__(clock, s_per_item)
+        self.then, self.at = then, at
+
+    def train(self, *args: Any, **rest: Any) -> Any:
+        if len(self.trainings) + 1 >= self.at:
+            self.s_per_item = self.then
+        return super().train(*args, **rest)
+
+
+@pytest.mark.parametrize("at", [2, 3])
+def test_a_later_training_that_outruns_its_forecast_is_stopped(
+    tmp_path: Path, hopeless: Blobs, monkeypatch: pytest.MonkeyPatch, at: int
+) -> None:
+    clock = Clock()
+    monkeypatch.setattr("mcal.campaign.training.time", clock)
+    result = run(tmp_path / "run", hopeless, GetsDear(clock, 1.0, 2_000.0, at))
+    summary = result.summary
+    assert summary.training_cost_usd <= 8.0
+    assert summary.total_cost_usd <= 88.0
+    with Store.open(tmp_path / "run", read_only=True) as store:
+        stopped = [run.round for run in store.runs() if run.status == "interrupted"]
+        ended = store.actions()[-1]
+    assert stopped == [at - 1]
+    assert ended.round == at - 1
+    assert np.mean(result.labels != hopeless.truth) <= 0.05
+
+
+def test_the_model_before_a_stopped_training_labels(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A plan that saves much lets training cost as much, and no more."""
+    clock, world = Clock(), make_blobs(4000, 2.0)
+    monkeypatch.setattr("mcal.campaign.training.time", clock)
+    candidate = GetsDear(clock, 1.0, 50_000.0, 2)
+    result = run(tmp_path / "run", world, candidate)
+    assert result.summary.n_machine > 0
+    assert result.summary.total_cost_usd <= 1.1 * result.summary.human_only_cost_usd
+    assert np.mean(result.labels != world.truth) <= 0.05
+    with Store.open(tmp_path / "run", read_only=True) as store:
+        (kept,) = [action for action in store.actions() if action.name == "collapse"]
+        (audit,) = [action for action in store.actions() if action.name == "audit"]
+        curves = read_curves(store, candidate.name)
+    assert kept.details == {"classifier": candidate.name, "model_round": 0}
+    assert kept.reason.endswith("its model of round 0 stands in")
+    assert "more than" in audit.reason
+    assert curves is not None
+    assert curves.n_train.tolist() == [40], "the report keeps what was measured"
+
+
+def test_a_kill_after_a_training_was_stopped_comes_to_the_same_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, world = Clock(), make_blobs(4000, 2.0)
+    monkeypatch.setattr("mcal.campaign.training.time", clock)
+    whole = run(tmp_path / "whole", world, GetsDear(clock, 1.0, 50_000.0, 2))
+    settings = Settings(prices=PriceSettings(), plan=RULES)
+    parts: dict[str, Any] = {"pool": world.pool, "annotator": world.oracle()}
+    folder = tmp_path / "killed"
+    first = GetsDear(clock, 1.0, 50_000.0, 2)
+    with (
+        monkeypatch.context() as patch,
+        Campaign.create(folder, settings=settings, classifiers=[first], **parts) as campaign,
+    ):
+        patch.setattr(Models, "record_stopped", _killed)
+        with pytest.raises(KeyboardInterrupt):
+            campaign.run()
+    again = GetsDear(clock, 50_000.0, 50_000.0, 1)
+    with Campaign.open(folder, classifiers=[again], **parts) as campaign:
+        result = campaign.run()
+    assert result is not None
+    np.testing.assert_array_equal(result.labels, whole.labels)
+    np.testing.assert_array_equal(result.sources, whole.sources)
+
+
+def _killed(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_where_nothing_is_left_no_run_begins(tmp_path: Path, easy: Blobs) -> None:
+    """A fixed cost above the limit: known before."""
+    candidate = NearestMean()
+    run(tmp_path / "run", easy, candidate, fixed_cost_per_training=17.0)
+    assert candidate.trainings == []
+    with Store.open(tmp_path / "run", read_only=True) as store:
+        assert store.runs() == []
+        (decided,) = [action for action in store.actions() if action.name == "people"]
+    assert decided.reason.startswith("nothing is left to train nearest-mean/fake with")
 
 
 # -- rare classes ------------------------------------------------------------------------------

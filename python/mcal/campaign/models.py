@@ -27,8 +27,8 @@ __all__ = ["Measured", "Models"]
 class Measured:
     """The model that a candidate has after a round, and its test set.
 
-    ``runs`` are to be finished with it; where its training went wrong ``why`` says so, and
-    ``model`` is the former one, scored on what is left now.
+    ``runs`` are to be finished with it; where its training went wrong, or was stopped, ``why`` says
+    so, and ``model`` is the former one, scored on what is left now.
     """
 
     model: Trained  # its round is the one just trained for
@@ -61,15 +61,42 @@ class Models(Budgeted):
         people_usd = self.expected().prices.people.total_usd(self.pool.n_pool)
         return self.settings.plan.exploration_share * people_usd
 
-    def explore_usd(self, round_: int) -> float:
-        """What a training of a round may take at most, its fixed cost aside.
+    def allowed_usd(self, round_: int) -> float:
+        """What training may have cost in all after a round's, every candidate's included.
 
-        In the first, of which no forecast could warn; later ones are decided on.
+        The exploration tax, or what the best plan before the round saves over people, its next
+        trainings aside, where that is more: a plan that saves less than they cost beats nobody.
         """
-        if round_ or self.settings.preset == "paper":
+        if self.settings.preset == "paper":
             return math.inf
+        people_usd = self.expected().prices.people.total_usd(self.pool.n_pool)
+        live = self.facts.live()
+        plans = [e for e in self.store.estimates("plan", round=round_ - 1) if e.classifier in live]
+        best_usd = min((float(e.payload["total_cost_usd"]) for e in plans), default=people_usd)
+        next_usd = sum(self._forecast_usd(name, round_) for name in live)
+        return max(self.exploration_usd(), people_usd - best_usd + next_usd)
+
+    def limit_usd(self, name: str, round_: int) -> float:
+        """What a candidate's training may take, its fixed cost aside.
+
+        Of what is left, each candidate that is still to be trained has its forecast and an equal
+        part of the rest, so that a dear one does not take what the others need.
+        """
+        untrained = self.facts.untrained(round_)
         fixed_usd = self.settings.prices.fixed_cost_per_training
-        return self.exploration_usd() - self.facts.training_spent_usd() - fixed_usd
+        left_usd = self.allowed_usd(round_) - self.facts.training_spent_usd()
+        left_usd -= len(untrained) * fixed_usd
+        forecasts = {x: max(0.0, self._forecast_usd(x, round_) - fixed_usd) for x in untrained}
+        own_usd, all_usd = forecasts[name], sum(forecasts.values())
+        if 0.0 < left_usd < all_usd:
+            return left_usd * own_usd / all_usd
+        return own_usd + (left_usd - all_usd) / len(untrained)
+
+    def _forecast_usd(self, name: str, round_: int) -> float:
+        """Of a round's training, by the round before; 0 where there is none."""
+        if not round_ or not self.facts.has_cost(round_ - 1, name):
+            return 0.0
+        return self.facts.this_training_usd(name, round_)
 
     def train_and_measure(self, name: str, round_: int, limit_usd: float = math.inf) -> Measured:
         """Train a candidate and measure it on T; its former model stands in for a collapsed one.
@@ -88,8 +115,23 @@ class Models(Budgeted):
         spare_usd = math.inf if math.isinf(limit_usd) else limit_usd - trained.meter.cost_usd()
         former = self._train_and_score(name, self.facts.model_round(before[0], name), spare_usd)
         profile, cells = self.facts.measure(former.scores, matched=matched)
-        why = f"{name}: {why}; that model, of round {former.round}, stands in"
+        why = f"{name}: {why}; that model, of round {former.model_round}, stands in"
         return Measured(replace(former, round=round_), profile, cells, (trained, former), why)
+
+    def record_stopped(self, name: str, round_: int, reason: str) -> None:
+        """Put the model of the round before in the place of one whose training was stopped.
+
+        It is measured on what is left now. A process that has it not at hand pays for its scores
+        beyond any limit; without them all that was spent on it were lost.
+        """
+        former, facts = self.scored(name, round_ - 1), self.facts
+        left = np.union1d(self.store.labels(Purpose.TEST).indices, facts.readable(facts.unasked()))
+        model = replace(former, round=round_, scores=former.scores.of(left))
+        profile, cells = facts.measure(model.scores, matched=True)
+        why = f"{reason}; its model of round {model.model_round} stands in"
+        self.record_trained(Measured(model, profile, cells, (), why))
+        self.store.add_estimates(round_, name, {"profile": profile.to_json()})
+        self.at_hand[name] = model
 
     def record_trained(self, found: Measured) -> None:
         """Close the runs, and say which model stands; in the transaction that records the round."""
@@ -100,14 +142,17 @@ class Models(Budgeted):
                 round=found.model.round,
                 name=COLLAPSE,
                 reason=found.why,
-                details={"classifier": found.model.classifier, "model_round": found.runs[-1].round},
+                details={
+                    "classifier": found.model.classifier,
+                    "model_round": found.model.model_round,
+                },
             )
 
     def keep(self, found: Measured) -> None:
         """Once its round is recorded: have the model at hand, and delete what it succeeds."""
         name = found.model.classifier
         self.at_hand[name] = found.model
-        self.trainer.forget_before(name, found.runs[-1].round)
+        self.trainer.forget_before(name, found.model.model_round)
         if found.why is not None:
             self.say("train", found.why)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -26,6 +26,17 @@ class ItemScores:
     informativeness: FloatArray  # (K,) large is bought first; empty for k_center and random
     engine: Literal["cpu", "cuda"] = "cpu"  # where selection runs, with what the model says
     ranked_by: Literal["margin", "doubt"] = "margin"  # what ``deficit`` is
+
+    def of(self, indices: IndexArray) -> ItemScores:
+        """What it says about those of ``indices`` that it knows."""
+        rows = np.isin(self.indices, indices)
+        return replace(
+            self,
+            indices=self.indices[rows],
+            labels=self.labels[rows],
+            deficit=self.deficit[rows],
+            informativeness=self.informativeness[rows if self.informativeness.size else []],
+        )
 
 
 def choose_engine(device: str) -> tuple[Literal["cpu", "cuda"], str]:

@@ -75,7 +75,7 @@ class Steps(Models):
             return _draw(candidates, n_first, seed), "random", words
         by = None if self.pool.kind == "embeddings" else who_sees(self.classifiers.values())
         leader = next(iter(self.classifiers.values())) if by is None else by
-        limit_usd = self.explore_usd(0)
+        limit_usd = self.limit_usd(leader.name, 0)
         if self.settings.budget_usd is not None:
             limit_usd = min(limit_usd, first_training_usd(1, self.settings))
 
@@ -177,10 +177,11 @@ class Steps(Models):
             except OutOfMoney:
                 return self._done(self.out_of_money(name, round_, limit_usd), round_)
         else:
+            limit_usd = self.limit_usd(name, round_)
             try:
-                found = self.train_and_measure(name, round_, self.explore_usd(round_))
+                found = self.train_and_measure(name, round_, limit_usd)
             except OutOfMoney:
-                return self._too_dear(name, round_)
+                return self._too_dear(name, round_, limit_usd)
         profile, cells = found.profile, found.cells
         with store.transaction():
             self.record_trained(found)
@@ -269,20 +270,33 @@ class Steps(Models):
         )
         return self._done(decision, round_)
 
-    def _too_dear(self, name: str, round_: int) -> bool:
-        """A first training costs all that exploring may: others go on, or people label all."""
-        limit_usd = self.exploration_usd()
-        reason = (
-            f"training {name} for the first time would pass the limit for exploring, "
-            f"${limit_usd:,.2f}"
-        )
-        others = [other for other in self.facts.live() if other != name]
-        if not others:
-            return self._done(Decision(Verdict.PEOPLE, name, 0, False, {}, reason), round_)
-        self.store.add_action(
-            round=round_, name="drop", reason=reason, details={"classifier": name}
-        )
-        return True
+    def _too_dear(self, name: str, round_: int, limit_usd: float) -> bool:
+        """A training costs more than it may: others go on, or the campaign gives up.
+
+        Then the model of the round before labels what it may, if there is one, and people the rest.
+        """
+        allowed_usd = self.allowed_usd(round_)
+        explores = allowed_usd <= self.exploration_usd()
+        limit = "the limit for exploring" if explores else "what the best plan saves"
+        limit += f", ${allowed_usd:,.2f}"
+        reason = f"nothing is left to train {name} with of {limit}"
+        if limit_usd > 0.0:
+            reason = (
+                f"training {name} would cost more than the ${limit_usd:,.2f} it may take of {limit}"
+            )
+        if len(self.facts.live()) > 1:
+            self.store.add_action(
+                round=round_, name="drop", reason=reason, details={"classifier": name}
+            )
+            return True
+        people = Decision(Verdict.PEOPLE, name, 0, False, {}, reason)
+        if not round_:
+            return self._done(people, round_)
+        with self.store.transaction():
+            self.record_stopped(name, round_, reason)
+            if not self.cut(round_, name)[0]:
+                return self._done(people, round_)
+            return self._done(replace(people, verdict=Verdict.MACHINE_LABEL), round_)
 
     def _unfit(self, round_: int, leader: str) -> dict[str, str]:
         """Candidates that need no forecast to be dropped, each with the reason."""

@@ -58,7 +58,8 @@ class Trained:
     """A model of a round with its scores; its run stays open until ``Trainer.finish``."""
 
     classifier: str
-    round: int
+    round: int  # that it is the model of
+    model_round: int  # in which it was trained: an earlier one where it stands in
     seed: int
     model: TrainedModel
     scores: ItemScores
@@ -135,11 +136,12 @@ class Trainer:
 
         Raises ``OutOfMoney``, with the run charged and ended, as soon as its progress shows that
         its seconds, up to the next report of progress, cost more than ``limit_usd``. Only a first
-        report that comes too late can cost more.
+        report that comes too late can cost more. Where nothing may be spent, no run begins.
 
         A checkpoint of this very round, left by a process that was killed before it could decide,
         is loaded instead of trained again: the training set of a round never changes.
         """
+        self._refuse(limit_usd)
         self._sweep()
         path = self.checkpoint(classifier.name, round_, seed, indices, labels)
         run_id = self._store.start_run(
@@ -157,7 +159,7 @@ class Trainer:
         except OutOfMoney:
             self._store.interrupt_open_runs()
             raise
-        return Trained(classifier.name, round_, seed, model, scores, meter, path)
+        return Trained(classifier.name, round_, round_, seed, model, scores, meter, path)
 
     def _run(
         self,
@@ -206,6 +208,7 @@ class Trainer:
         It is none of the candidate's rounds, and no forecast is made of it. Raises ``OutOfMoney``
         as ``train`` does.
         """
+        self._refuse(limit_usd)
         run_id = self._store.start_run(
             round=0, classifier=name, n_train=0, seed=seed, device=device
         )
@@ -265,6 +268,11 @@ class Trainer:
             chosen = work()
         self.finish(replace(trained, meter=meter))
         return chosen
+
+    def _refuse(self, limit_usd: float) -> None:
+        """A second costs more than nothing, unless all are free."""
+        if limit_usd < 0.0 or (limit_usd == 0.0 and self._prices.gpu_usd_per_hour > 0.0):
+            raise OutOfMoney
 
     def _sweep(self) -> None:
         """Delete the half-written files of killed processes: of one campaign only one writes."""

@@ -73,8 +73,10 @@ def read_curves(store: Store, classifier: str | None) -> LearningCurves | None:
     """What a campaign learnt about a classifier; None before its first measured round."""
     if classifier is None:
         return None
-    measured = store.estimates("profile", classifier=classifier)
-    fits = [CurveFits.from_json(e.payload) for e in store.estimates("fit", classifier=classifier)]
+    # A stopped training has a profile, of the model before, and no fit.
+    fitted = store.estimates("fit", classifier=classifier)
+    fits, rounds = [CurveFits.from_json(e.payload) for e in fitted], {e.round for e in fitted}
+    measured = [e for e in store.estimates("profile", classifier=classifier) if e.round in rounds]
     if not measured or len(fits) != len(measured):
         return None
     profiles = [Profile.from_json(record.payload) for record in measured]
