@@ -41,7 +41,7 @@ class CampaignRun:
     sources: ClassVar[tuple[str, ...]] = (
         *("types", "settings", "prices", "shares", "consensus", "profiles", "selection", "fitting"),
         *("planning", "bootstrap", "certificate", "pools", "classifiers", "campaign", "cuda"),
-        *("annotators/oracle", "store", "paper/campaigns"),
+        *("annotators/oracle", "store", "money", "paper/datasets", "paper/campaigns"),
     )
 
     def parameters(self) -> dict[str, Any]:
@@ -49,6 +49,7 @@ class CampaignRun:
         given = Settings.model_validate_json(self.settings_json)
         return {
             "data": self.data.key,
+            "fingerprint": self.data.fingerprint,
             "n_items": self.n_items,
             "random_labels": self.random_labels,
             "settings": given.model_dump(mode="json", exclude_defaults=True),

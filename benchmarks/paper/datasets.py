@@ -7,10 +7,13 @@ items a class, is simply ``limit``.
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import io
 import json
 import os
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,6 +42,7 @@ CIFAR10_CLASSES = (
     "truck",
 )
 ORDER_SEED = 2021
+Decoded = tuple[npt.NDArray[np.uint8], IndexArray, tuple[str, ...]]  # images, labels, classes
 
 
 @dataclass(frozen=True)
@@ -46,10 +50,11 @@ class DataSet:
     """Where a data set lies; small, so that it can be sent to another process."""
 
     name: str  # "fashion-mnist", ...: the paper's own, whatever the files
-    key: str  # what runs on it are filed under: "cifar10-jpeg" is not "cifar10"
+    key: str  # for people: "cifar10-jpeg" is not "cifar10"
     folder: Path
     classes: tuple[str, ...]
     n_items: int
+    fingerprint: str  # of items, classes and labels: what runs on it are filed under
 
     @property
     def is_tree(self) -> bool:
@@ -85,46 +90,75 @@ def find_data_set(
         An unknown name.
     """
     if name.startswith(FOLDER):
-        root = Path(name.removeprefix(FOLDER)).expanduser()
-        settings = PoolSettings(kind="image-tree", path=root)
-        pool, n_items = _classes_of_tree(settings)
-        return DataSet("imagenet", f"folder-{root.name}", root, pool, n_items)
+        return _tree(Path(name.removeprefix(FOLDER)).expanduser())
     if name not in KNOWN:
         raise ValueError(
             f"dataset: expected one of {', '.join(KNOWN)} or {FOLDER}PATH, found {name!r}"
         )
-    jpeg = cifar10_jpeg if name == "cifar10" else None
-    key = name if jpeg is None else f"{name}-jpeg"
-    kept = cache / key
-    if not (kept / "classes.json").exists():
-        images, labels, classes = _read_known(name, folder) if jpeg is None else _read_jpeg(jpeg)
-        _keep(kept, images, labels, classes)
-    classes = tuple(json.loads((kept / "classes.json").read_text()))
-    labels = np.load(kept / _labels_file(False), mmap_mode="r")
-    return DataSet(name, key, kept, classes, labels.shape[0])
+    if name == "cifar10" and cifar10_jpeg is not None:
+        return _kept(name, f"{name}-jpeg", cache, cifar10_jpeg, lambda: _read_jpeg(cifar10_jpeg))
+    if folder is not None:
+        with contextlib.suppress(McalError):
+            return _kept(name, name, cache, folder, lambda: _read_known(name, folder))
+    return _kept(name, name, cache, None, lambda: _read_known(name, None))
 
 
-def _classes_of_tree(settings: PoolSettings) -> tuple[tuple[str, ...], int]:
+def _tree(root: Path) -> DataSet:
+    settings = PoolSettings(kind="image-tree", path=root)
     truth = read_truth(settings, None)
-    assert settings.path is not None
-    folders = sorted(p.name for p in settings.path.iterdir() if p.is_dir() and p.name[0] != ".")
-    return tuple(folders), truth.size
+    classes = tuple(sorted(p.name for p in root.iterdir() if p.is_dir() and p.name[0] != "."))
+    return DataSet(
+        "imagenet",
+        f"folder-{root.name}",
+        root,
+        classes,
+        truth.size,
+        _fingerprint(settings, None, classes, truth),
+    )
 
 
-def _read_known(
-    name: str, folder: Path | None
-) -> tuple[npt.NDArray[np.uint8], IndexArray, tuple[str, ...]]:
+def _kept(
+    name: str, key: str, cache: Path, source: Path | None, read: Callable[[], Decoded]
+) -> DataSet:
+    """Decoded once for each ``source``: what was read from elsewhere is another data set."""
+    mark = "" if source is None else f"-{_short(str(source.resolve()).encode())[:8]}"
+    kept = cache / f"{key}{mark}"
+    if not (kept / "classes.json").exists():
+        _keep(kept, *read())
+    classes = tuple(json.loads((kept / "classes.json").read_text()))
+    truth: IndexArray = np.load(kept / _labels_file(False))
+    settings = PoolSettings(kind="array", path=kept / "images.npy")
+    return DataSet(
+        name, key, kept, classes, truth.size, _fingerprint(settings, classes, classes, truth)
+    )
+
+
+def _fingerprint(
+    settings: PoolSettings,
+    opened_as: tuple[str, ...] | None,
+    classes: tuple[str, ...],
+    truth: IndexArray,
+) -> str:
+    """Of the content, wherever it lies and whatever its folder is called."""
+    pool = open_pool(settings, opened_as)
+    words = json.dumps([pool.fingerprint, classes]).encode()
+    return _short(words + truth.astype("<i8").tobytes())
+
+
+def _short(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:16]
+
+
+def _read_known(name: str, folder: Path | None) -> Decoded:
     settings = PoolSettings.model_validate({"kind": name, "path": folder})
     try:
         pool = open_pool(settings, None)
     except McalError as error:
-        if folder is not None:
-            return _read_known(name, None)
         raise PoolError(f"{name}: not found on this machine: {error}") from error
     return pool.read(np.arange(pool.n_pool)), read_truth(settings, None), pool.classes
 
 
-def _read_jpeg(path: Path) -> tuple[npt.NDArray[np.uint8], IndexArray, tuple[str, ...]]:
+def _read_jpeg(path: Path) -> Decoded:
     """CIFAR-10 as JPEG files end to end: arrays ``blob``, ``lens`` and ``y``."""
     from PIL import Image
 

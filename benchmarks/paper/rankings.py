@@ -36,12 +36,14 @@ class RankingRun:
 
     kind: ClassVar[str] = "ranking"
     sources: ClassVar[tuple[str, ...]] = (
-        *("types", "selection", "pools", "classifiers", "cuda", "paper/rankings"),
+        *("types", "settings", "selection", "pools", "classifiers", "cuda"),
+        *("paper/datasets", "paper/rankings"),
     )
 
     def parameters(self) -> dict[str, Any]:
         return {
             "data": self.data.key,
+            "fingerprint": self.data.fingerprint,
             "n_items": self.n_items,
             "classifier": self.candidate.model_dump(mode="json", exclude_defaults=True),
             "n_train": self.n_train,

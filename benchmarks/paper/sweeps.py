@@ -154,13 +154,15 @@ class SweepRun:
 
     kind: ClassVar[str] = "sweep"
     sources: ClassVar[tuple[str, ...]] = (
-        *("types", "selection", "pools", "classifiers", "cuda", "simulation/policies/naive"),
-        *("simulation/books", "profiles", "paper/sweeps"),
+        *("types", "settings", "selection", "pools", "classifiers", "cuda", "profiles"),
+        *("simulation/policies/naive", "simulation/books", "simulation/worlds"),
+        *("paper/datasets", "paper/sweeps"),
     )
 
     def parameters(self) -> dict[str, Any]:
         return {
             "data": self.data.key,
+            "fingerprint": self.data.fingerprint,
             "n_items": self.n_items,
             "classifier": self.candidate.model_dump(mode="json", exclude_defaults=True),
             "delta": self.delta,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import sys
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -9,8 +11,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
+from paper.campaigns import CampaignRun
+from paper.datasets import find_data_set
 from paper.execute import execute
-from paper.runs import Cabinet, Deadline, Found, Say, source_digest
+from paper.options import Options
+from paper.rankings import RankingRun
+from paper.runs import Cabinet, Deadline, Found, Run, Say, source_digest
+from paper.sweeps import SweepRun
 from rich.console import Console
 
 # By name, without importing them: worker processes import this file.
@@ -73,3 +80,71 @@ def test_a_run_of_another_version_counts_only_where_any_does(tmp_path: Path) -> 
 def test_the_digest_knows_the_sources_it_names() -> None:
     digests = {source_digest(each) for each in (("types",), ("money",), ("types", "paper/sweeps"))}
     assert len(digests) == 3
+
+
+WITHOUT_NUMBERS = {"errors", "whole_file", "paper/runs", "paper/options"}  # options: parameters
+
+
+@pytest.mark.parametrize("run", [CampaignRun, SweepRun, RankingRun])
+def test_the_digest_covers_whatever_the_run_s_module_imports(run: type[Run]) -> None:
+    module = Path(sys.modules[run.__module__].__file__ or "")
+    rooms = {"paper/datasets", f"paper/{module.stem}", "settings"}
+    for node in ast.walk(ast.parse(module.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module and node.level:
+            rooms.add(f"paper/{node.module}")
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("mcal."):
+            rooms.add((node.module or "").split(".")[1])
+    named = {s if s.startswith("paper/") else s.split("/")[0] for s in run.sources}
+    assert rooms - WITHOUT_NUMBERS <= named
+    assert ("prices" in named) == ("money" in named)  # what prices are made of
+
+
+# -- data sets -------------------------------------------------------------------------------
+
+
+def trees(folder: Path, shade: int) -> Path:
+    """A folder called ``pool`` with an image of each of two classes."""
+    image_module = pytest.importorskip("PIL.Image", reason="pip install 'mcal[images]'")
+    for label in ("cat", "dog"):
+        (folder / "pool" / label).mkdir(parents=True)
+        pixels = np.full((8, 8, 3), shade, np.uint8)
+        image_module.fromarray(pixels).save(folder / "pool" / label / "0.png")
+    return folder / "pool"
+
+
+def test_a_tree_is_known_by_its_content_and_not_by_its_name(tmp_path: Path) -> None:
+    folders = {"a": 10, "b": 10, "c": 200}
+    found = [
+        find_data_set(f"imagenet-folder:{trees(tmp_path / name, shade)}", tmp_path)
+        for name, shade in folders.items()
+    ]
+    cabinet, candidate = Cabinet(tmp_path), Options(tmp_path).candidate("small-cnn", "fast")
+    paths = [cabinet.path(RankingRun(data, 2, candidate, 1, 0)) for data in found]
+    assert paths[0] == paths[1] != paths[2]
+    (tmp_path / "a" / "pool" / "dog").rename(tmp_path / "a" / "pool" / "fox")
+    again = find_data_set(f"imagenet-folder:{tmp_path / 'a' / 'pool'}", tmp_path)
+    assert again.fingerprint != found[0].fingerprint
+
+
+def fashion(folder: Path, shade: int) -> Path:
+    """Fashion-MNIST's files, with three items in each."""
+    folder.mkdir()
+    for part in ("train", "t10k"):
+        images = np.full((3, 28, 28), shade, np.uint8)
+        header = np.array([0x803, *images.shape], ">i4").tobytes()
+        (folder / f"{part}-images-idx3-ubyte").write_bytes(header + images.tobytes())
+        labels = np.arange(3, dtype=np.uint8)
+        header = np.array([0x801, labels.size], ">i4").tobytes()
+        (folder / f"{part}-labels-idx1-ubyte").write_bytes(header + labels.tobytes())
+    return folder
+
+
+def test_another_folder_is_read_though_the_cache_has_the_first(tmp_path: Path) -> None:
+    dark, light = fashion(tmp_path / "dark", 10), fashion(tmp_path / "light", 200)
+    cache = tmp_path / "cache"
+    first = find_data_set("fashion-mnist", cache, folder=dark)
+    second = find_data_set("fashion-mnist", cache, folder=light)
+    assert (first.key, second.key) == ("fashion-mnist", "fashion-mnist")
+    assert np.load(second.folder / "images.npy").max() == 200
+    assert first.fingerprint != second.fingerprint
+    assert find_data_set("fashion-mnist", cache, folder=dark) == first
