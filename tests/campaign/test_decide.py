@@ -202,7 +202,7 @@ class TestReplicas:
         short = {"a": outlook(go_on_cost_usd=174.21)}
         stopped = verdict_after({"a": [plan()] * MIN_ROUNDS}, outlooks=short)
         assert stopped.verdict is Verdict.MACHINE_LABEL
-        assert "is expected to save $0.79, short of $0.80" in stopped.reason
+        assert "is expected to save $0.79, short of the least" in stopped.reason
         assert "stopping now is forecast at $176.00 in all" in stopped.reason, "the replicas' $175"
 
     def test_a_purchase_tells_whose_step_it_is(self) -> None:

@@ -17,7 +17,14 @@ C = 4
 
 
 def consistency(**numbers: Any) -> Consistency:
-    given = {"per_label": 1, "weight": 2.0, "begins": 0.2, "full": 0.4, "momentum": 0.9}
+    given = {
+        "per_label": 1,
+        "weight": 2.0,
+        "begins": 0.2,
+        "full": 0.4,
+        "momentum": 0.9,
+        "most_items": 1000,
+    }
     return Consistency(**(given | numbers), distortion=distortion_for((28, 28, 1)))
 
 

@@ -213,7 +213,7 @@ def _ending(s: _Standing) -> tuple[Verdict, str] | None:
     else:
         why = _expected(s.outlook)
         if s.outlook.gain_usd > 0.0:
-            why += f", short of ${s.least_gain_usd:,.2f}"
+            why += f", short of the least that is worth it, ${s.least_gain_usd:,.2f}"
     if s.plan.stop_n_machine == 0:
         return Verdict.PEOPLE, f"after {rounds} trainings no machine label pays; {why}"
     decided_by = s.outlook or s.plan
