@@ -95,6 +95,12 @@ def _make(
         tally = execute(runs, cabinet, jobs=options.jobs, deadline=deadline, console=console)
     study = Study(options, data, cabinet)
     product = TARGETS[name](study)
+    if study.jobs_max > 1:
+        shared = f"{product.note} Runs shared the device, up to {study.jobs_max} at a time: their "
+        shared += (
+            "minutes and training dollars are of wall seconds, and above those of a run alone."
+        )
+        product = replace(product, note=shared)
     if tally.failed or tally.left:
         words = f"{name}: {tally.left} runs left, {tally.failed} failed; drawn from the others"
         console.print(words, markup=False)
@@ -255,7 +261,14 @@ def _parser() -> argparse.ArgumentParser:
         help="of training and scoring (the paper's four K80: 3.6)",
     )
     add("--device", default="auto", help="cpu, cuda or auto")
-    add("--jobs", type=_positive, default=1, metavar="N", help="runs at a time")
+    add(
+        "--jobs",
+        type=_positive,
+        default=1,
+        metavar="N",
+        help="runs at a time; above 1 they share the device, and minutes and training dollars are "
+        "too high and marked: 1 for figures of those",
+    )
     add(
         "--limit-seconds",
         type=float,

@@ -117,6 +117,7 @@ def _silent(share: float, words: str) -> None:
 def _work(run: Run, cabinet: Cabinet, jobs: int, deadline: Deadline, say: Say = _silent) -> _Ended:
     """Compute one run and file it; a failure is words, because the other runs go on."""
     began, place = time.monotonic(), cabinet.place(run)
+    jobs = cabinet.share(run, jobs)
     try:
         found = run.compute(place, deadline, say)
     except Exception as error:

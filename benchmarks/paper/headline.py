@@ -8,7 +8,7 @@ from typing import Any
 from .datasets import DataSet
 from .options import RECIPES
 from .printed import TABLE_1, TABLE_2
-from .results import human_usd, kept, oracle_row, seeds_row
+from .results import device_minutes, human_usd, kept, oracle_row, seeds_row
 from .study import Product, Study
 
 __all__ = ["headline"]
@@ -31,7 +31,7 @@ COLUMNS = {
     "training_usd": ("training $", ",.2f"),
     "machine_share": ("|S|/|X|", ".1%"),
     "tried": ("deltas tried, best", ""),
-    "gpu_minutes": ("device min", ".1f"),
+    "device_minutes": ("device min", ""),
     "errors": ("error of each seed", ".3%"),
     "kept": ("kept", ""),
     "n_seeds": ("seeds", "d"),
@@ -60,11 +60,10 @@ def headline(study: Study) -> Product:
         for data in study.data:
             rows += _active_learning(study, data, price, target_error, recipes[0])
     architectures = options.chosen_architectures()
-    jobs = max((row.get("jobs_max", 1) for row in rows if row), default=1)
     note = (
         f"{study.setting(study.data, architectures, recipes)} ${price:g} a label, "
         f"${options.gpu_usd_per_hour:g} an hour of the device, every second of training and "
-        f"scoring is paid; up to {jobs} campaigns at a time shared it. Errors: wrong machine "
+        "scoring is paid. Errors: wrong machine "
         "labels / N by the truth. Oracle AL takes each seed's best of the deltas tried, in "
         "hindsight; where that is the smallest or largest, a better one may lie beyond."
     )
@@ -72,7 +71,11 @@ def headline(study: Study) -> Product:
         "headline",
         "Headline: the same seeds and machine, every way to label",
         note,
-        [row for row in rows if row],
+        [
+            {**row, "device_minutes": device_minutes(row)} if "gpu_minutes" in row else row
+            for row in rows
+            if row
+        ],
         columns=COLUMNS,
     )
 

@@ -11,7 +11,15 @@ from mcal.simulation import Outcome
 from .printed import PRICED_SHARE
 from .runs import Record
 
-__all__ = ["campaign_row", "human_usd", "kept", "oracle_row", "seeds_row", "sweep_row"]
+__all__ = [
+    "campaign_row",
+    "device_minutes",
+    "human_usd",
+    "kept",
+    "oracle_row",
+    "seeds_row",
+    "sweep_row",
+]
 
 Row = dict[str, Any]
 MEANS = (
@@ -59,6 +67,15 @@ def kept(errors: Sequence[float], target_error: float) -> str:
     return f"{sum(error <= target_error for error in errors)}/{len(errors)}"
 
 
+def device_minutes(row: Row) -> str:
+    """Minutes of training and scoring, and among how many runs at a time they passed.
+
+    They are wall seconds: where runs share a device, each waits for the others.
+    """
+    shared = f", {row['jobs_max']} at a time" if row["jobs_max"] > 1 else ""
+    return f"{row['gpu_minutes']:.1f}{shared}"
+
+
 def sweep_row(outcome: Outcome, seconds: float) -> Row:
     """A naive campaign."""
     return {
@@ -85,6 +102,7 @@ def seeds_row(rows: Sequence[Row]) -> Row:
     totals = [each["total_usd"] for each in rows]
     row["total_usd_sd"] = statistics.stdev(totals) if len(totals) > 1 else None
     row["errors"] = tuple(each["error"] for each in rows)
+    row["jobs_max"] = max(each["jobs_max"] for each in rows)
     row["n_seeds"] = len(rows)
     return row
 

@@ -127,6 +127,17 @@ class Cabinet:
         """Where a run keeps what it has so far."""
         return self.path(run).with_suffix(".part")
 
+    def share(self, run: Run, jobs: int) -> int:
+        """Note that ``jobs`` runs at a time begin or go on; the most that ever did with this one.
+
+        Seconds of its first steps stay in it, so what is noted outlives the run's own folder.
+        """
+        note = self.path(run).with_suffix(".jobs")
+        most = max(jobs, int(note.read_text()) if note.exists() else 1)
+        with whole_file(note) as file:
+            file.write(str(most).encode())
+        return most
+
     def save(self, run: Run, found: Found, made: dict[str, Any]) -> None:
         """File a run; what it kept on the way may go then."""
         path = self.path(run)

@@ -50,12 +50,16 @@ class Study:
     cabinet: Cabinet
     planning: bool = False
     wanted: list[Run] = field(default_factory=list)
+    jobs_max: int = 1  # runs at a time, of all that were found
     _sweeps: dict[str, Sweep] = field(default_factory=dict)
 
     def get(self, run: Run) -> Record | None:
         """What a run found; None where it has not been done."""
         self.wanted.append(run)
-        return None if self.planning else self.cabinet.load(run)
+        record = None if self.planning else self.cabinet.load(run)
+        if record is not None:
+            self.jobs_max = max(self.jobs_max, record.made["jobs"])
+        return record
 
     # -- campaigns ---------------------------------------------------------------------------
 
@@ -164,6 +168,7 @@ class Study:
                     "recipe": recipe,
                     "delta": delta,
                     **sweep_row(outcome, seconds),
+                    "jobs_max": sweep.jobs,
                 }
             )
         return rows

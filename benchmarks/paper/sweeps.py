@@ -65,6 +65,7 @@ class Sweep:
     seconds: list[tuple[float, float]] = field(default_factory=list)  # training, scoring
     deficit: list[npt.NDArray[np.float32]] = field(default_factory=list)  # (N,) each
     wrong: list[npt.NDArray[np.bool_]] = field(default_factory=list)  # (N,) each
+    jobs: int = 1  # runs at a time that the seconds were measured among
 
     def model(self, n_train: int) -> Model:
         """The model that was trained on the first ``n_train`` items bought."""
@@ -221,7 +222,9 @@ class SweepRun:
 
 def open_sweep(run: SweepRun, record: Record) -> Sweep:
     """The sweep that a record holds."""
-    return run.empty().fill(record.arrays)
+    sweep = run.empty().fill(record.arrays)
+    sweep.jobs = record.made["jobs"]
+    return sweep
 
 
 def score_pool(model: TrainedModel, pool: Pool) -> tuple[IndexArray, npt.NDArray[np.float32]]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from paper.drawing import as_text, write_csv
-from paper.results import MEANS, campaign_row, kept, oracle_row, seeds_row
+from paper.results import MEANS, campaign_row, device_minutes, kept, oracle_row, seeds_row
 from paper.runs import Record
 
 MADE = {"jobs": 1, "gpu": None, "processor": "x"}
@@ -37,7 +37,13 @@ def test_errors_are_in_full_in_the_file_and_short_for_people(tmp_path: Path) -> 
 
 def naive_row(delta: float, total_usd: float, error: float = 0.04) -> dict[str, Any]:
     """Of one seed."""
-    return {**dict.fromkeys(MEANS, 1.0), "delta": delta, "total_usd": total_usd, "error": error}
+    return {
+        **dict.fromkeys(MEANS, 1.0),
+        "delta": delta,
+        "total_usd": total_usd,
+        "error": error,
+        "jobs_max": 1,
+    }
 
 
 def test_the_oracle_chooses_for_every_seed_anew() -> None:
@@ -67,6 +73,15 @@ def test_an_optimum_at_the_end_of_what_was_tried_is_said(
     row = oracle_row([[naive_row(0.1 * (i + 1), usd) for i, usd in enumerate(totals)]])
     assert (row["learner"], row["tried"]) == (learner, tried)
     assert row["total_usd"] == min(totals)
+
+
+def test_minutes_of_runs_that_shared_a_device_are_marked() -> None:
+    alone, shared = record(), record()
+    shared.made["jobs"] = 8
+    assert device_minutes(campaign_row([alone])) == "1.5"
+    assert device_minutes(campaign_row([alone, shared])) == "1.5, 8 at a time"
+    row = seeds_row([naive_row(0.1, 10.0), {**naive_row(0.1, 10.0), "jobs_max": 2}])
+    assert device_minutes(row) == "1.0, 2 at a time"
 
 
 def test_a_delta_s_row_has_the_mean_and_spread_of_its_seeds() -> None:

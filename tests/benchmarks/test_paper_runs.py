@@ -65,6 +65,17 @@ def test_a_failed_run_is_passed_over_and_only_it_is_repeated(tmp_path: Path, job
     assert record.arrays["one"].tolist() == [0, 1, 2]
 
 
+def test_a_run_begun_among_others_stays_marked_though_it_ends_alone(tmp_path: Path) -> None:
+    counter, cabinet = str(tmp_path / "count"), Cabinet(tmp_path / "runs")
+    quiet = Console(quiet=True)
+    begun = [Toy(1, counter, fails=True), Toy(2, counter, fails=True)]
+    execute(begun, cabinet, jobs=2, deadline=Deadline(), console=quiet)
+    execute([Toy(1, counter)], cabinet, jobs=1, deadline=Deadline(), console=quiet)
+    execute([Toy(3, counter)], cabinet, jobs=1, deadline=Deadline(), console=quiet)
+    found = [cabinet.load(Toy(number, counter)) for number in (1, 3)]
+    assert [record and record.made["jobs"] for record in found] == [2, 1]
+
+
 def test_a_run_of_another_version_counts_only_where_any_does(tmp_path: Path) -> None:
     counter, strict = str(tmp_path / "count"), Cabinet(tmp_path)
     toy = Toy(1, counter)
