@@ -8,14 +8,15 @@ import numpy.typing as npt
 import pytest
 from scipy.stats import binomtest
 
-from blobs import Blobs, NearestMean, NearestMeanModel
+from blobs import Blobs, NearestMean, NearestMeanModel, make_blobs
 from mcal.bootstrap import MeasuredRound
 from mcal.campaign import Campaign
 from mcal.campaign.collapse import compare, find_collapse, find_hopeless
 from mcal.campaign.decide import MIN_ROUNDS
 from mcal.campaign.facts import COLLAPSE
-from mcal.settings import PlanSettings, PriceSettings, Settings
+from mcal.settings import LabelStudioSettings, PlanSettings, PriceSettings, Settings
 from mcal.store import ActionRecord, Store
+from mcal.types import Purpose
 
 N_TEST = 500
 FREE = PriceSettings(gpu_usd_per_hour=0.0, fixed_cost_per_training=0.25)
@@ -216,6 +217,48 @@ def test_a_model_that_stood_in_goes_on_standing_in(tmp_path: Path, easy: Blobs) 
     fell = actions(tmp_path / "run", COLLAPSE)
     assert [action.details["model_round"] for action in fell] == [1] * len(fell)
     assert len(fell) >= 2
+
+
+def test_choosing_with_a_model_that_stands_in_pays_for_no_training(
+    tmp_path: Path,
+) -> None:
+    world, alone = make_blobs(4000, 1.2), Collapses("alone/fake", 3)
+    result = run(tmp_path / "run", world, alone, selection="k_center")
+    assert len(actions(tmp_path / "run", COLLAPSE)) == 1
+    assert len(actions(tmp_path / "run", "buy")) >= 3, "k-center chose after it too"
+    assert result.summary.training_cost_usd == pytest.approx(0.25 * len(alone.trainings))
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_people_are_told_the_round_of_the_model_that_guesses(
+    tmp_path: Path, restarts: bool
+) -> None:
+    """From the third training on the model of the second stands in."""
+    world, seeds = make_blobs(4000, 2.0), set[int]()
+    studio = LabelStudioSettings(url="http://127.0.0.1:1", project="Blobs", show_guesses=True)
+    settings = Settings(prices=FREE, plan=PlanSettings(replicas=50), annotator=studio)
+    folder, parts = tmp_path / "run", {"pool": world.pool, "annotator": world.oracle()}
+
+    def candidates() -> Any:
+        return [Collapses("alone/fake", *range(3, 50), seeds=seeds)]
+
+    campaign = Campaign.create(folder, settings=settings, classifiers=candidates(), **parts)
+    while campaign.step() is not None:
+        if restarts:
+            campaign.close()
+            campaign = Campaign.open(folder, classifiers=candidates(), **parts)
+    campaign.close()
+    assert len(actions(folder, COLLAPSE)) >= 2
+    with Store.open(folder, read_only=True) as store:
+        told = [
+            (batch.purpose, batch.round, guesses.model)
+            for batch in store.batches()
+            if (guesses := store.guesses(batch.batch_id)) is not None
+        ]
+    assert Purpose.REST in {purpose for purpose, _, _ in told}
+    for purpose, round_, model in told:
+        chosen_in = round_ - (purpose is Purpose.TRAIN)
+        assert model == f"alone/fake, round {min(chosen_in, 1)}"
 
 
 def test_the_last_training_may_collapse(tmp_path: Path, easy: Blobs) -> None:

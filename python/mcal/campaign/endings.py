@@ -167,7 +167,8 @@ class Endings(Recording):
         ranking = self.store.ranking()
         if ranking is None:
             return None
-        return self.guesses(indices, ranking, ranking.classifier, ranking.round)
+        model_round = self.facts.model_round(ranking.round, ranking.classifier)
+        return self.guesses(indices, ranking, ranking.classifier, model_round)
 
     def finish(self) -> bool:
         decided = self.facts.decisions(round_of(self.store.batches()))[0]

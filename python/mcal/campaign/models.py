@@ -13,7 +13,7 @@ from ..errors import AnnotatorError
 from ..profiles import Profile
 from ..settings import Settings
 from ..store import Store
-from ..types import NO_LABEL, Annotator, Classifier, IndexArray, Pool, Purpose
+from ..types import NO_LABEL, Annotator, Classifier, Guesses, IndexArray, Pool, Purpose
 from .budgeted import Budgeted
 from .collapse import find_collapse
 from .facts import COLLAPSE, Facts
@@ -91,6 +91,16 @@ class Models(Budgeted):
         if 0.0 < left_usd < all_usd:
             return left_usd * own_usd / all_usd
         return own_usd + (left_usd - all_usd) / len(untrained)
+
+    def why_too_dear(self, name: str, round_: int, limit_usd: float) -> str:
+        """In words, of a training that would pass its limit."""
+        allowed_usd = self.allowed_usd(round_)
+        explores = allowed_usd <= self.exploration_usd()
+        limit = "the limit for exploring" if explores else "what the best plan saves"
+        limit += f", ${allowed_usd:,.2f}"
+        if limit_usd <= 0.0:
+            return f"nothing is left to train {name} with of {limit}"
+        return f"training {name} would cost more than the ${limit_usd:,.2f} it may take of {limit}"
 
     def _forecast_usd(self, name: str, round_: int) -> float:
         """Of a round's training, by the round before; 0 where there is none."""
@@ -220,6 +230,16 @@ class Models(Budgeted):
             words += ", but its model differs too much from the one in hand, which stays"
             return held, words
         return trained, words
+
+    def guesses_by(self, trained: Trained, indices: IndexArray) -> Guesses | None:
+        """What a model says, by the name of the round it was trained in."""
+        return self.guesses(indices, trained.scores, trained.classifier, trained.model_round)
+
+    def guesses_at_end(self, indices: IndexArray, round_: int) -> Guesses | None:
+        trained = self.at_hand.get(self.facts.decisions(round_)[0].details["classifier"])
+        if trained is None:
+            return super().guesses_at_end(indices, round_)
+        return self.guesses_by(trained, indices)
 
     def _train_and_score(self, name: str, round_: int, limit_usd: float) -> Trained:
         indices, labels = self.facts.labels_for_training(round_)

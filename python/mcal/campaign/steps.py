@@ -13,7 +13,6 @@ from ..store import KNOWN
 from ..types import (
     Annotator,
     BatchStatus,
-    Guesses,
     IndexArray,
     Progress,
     Purpose,
@@ -275,15 +274,7 @@ class Steps(Models):
 
         Then the model of the round before labels what it may, if there is one, and people the rest.
         """
-        allowed_usd = self.allowed_usd(round_)
-        explores = allowed_usd <= self.exploration_usd()
-        limit = "the limit for exploring" if explores else "what the best plan saves"
-        limit += f", ${allowed_usd:,.2f}"
-        reason = f"nothing is left to train {name} with of {limit}"
-        if limit_usd > 0.0:
-            reason = (
-                f"training {name} would cost more than the ${limit_usd:,.2f} it may take of {limit}"
-            )
+        reason = self.why_too_dear(name, round_, limit_usd)
         if len(self.facts.live()) > 1:
             self.store.add_action(
                 round=round_, name="drop", reason=reason, details={"classifier": name}
@@ -393,17 +384,10 @@ class Steps(Models):
                 selection,
                 decision.reason,
                 engine=trained.scores.engine,
-                guesses=self.guesses(indices, trained.scores, trained.classifier, trained.round),
+                guesses=self.guesses_by(trained, indices),
             )
 
         return record
-
-    def guesses_at_end(self, indices: IndexArray, round_: int) -> Guesses | None:
-        name = self.facts.decisions(round_)[0].details["classifier"]
-        trained = self.at_hand.get(name)
-        if trained is None:
-            return super().guesses_at_end(indices, round_)
-        return self.guesses(indices, trained.scores, name, trained.round)
 
 
 def _draw(indices: IndexArray, count: int, seed: int) -> IndexArray:

@@ -231,16 +231,18 @@ class Trainer:
             and run.status == "finished"
             for run in self._store.runs()
         )
-        path = trained.checkpoint
+        self._finish(trained, 0.0 if paid else self._prices.fixed_cost_per_training)
+
+    def _finish(self, trained: Trained, fixed_cost_usd: float) -> None:
+        path, meter = trained.checkpoint, trained.meter
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
-        meter = trained.meter
         self._store.finish_run(
             meter.run_id,
             train_s=meter.train_s,
             score_s=meter.score_s,
             cost_usd=meter.cost_usd(),
-            fixed_cost_usd=0.0 if paid else self._prices.fixed_cost_per_training,
+            fixed_cost_usd=fixed_cost_usd,
             checkpoint=path.name,
             checkpoint_sha256=digest,
         )
@@ -255,7 +257,7 @@ class Trainer:
     def score_embeddings(
         self, trained: Trained, n_train: int, seed: int, device: str, work: Callable[[], IndexArray]
     ) -> IndexArray:
-        """Charge ``work``, which scores once more to choose, as a run of its own."""
+        """Charge ``work``, which scores once more to choose, as a run that trains nothing."""
         run_id = self._store.start_run(
             round=trained.round,
             classifier=trained.classifier,
@@ -266,7 +268,7 @@ class Trainer:
         meter = _Meter(self._store, run_id, self._prices.gpu_usd_per_hour / 3600)
         with _Watch(meter, "score_s", no_progress):
             chosen = work()
-        self.finish(replace(trained, meter=meter))
+        self._finish(replace(trained, meter=meter), 0.0)
         return chosen
 
     def _refuse(self, limit_usd: float) -> None:

@@ -262,9 +262,9 @@ class PlanSettings(Model):
     min_gain_share: Annotated[Number, Field(ge=0.0, lt=1.0)] = 0.002
     """Go on only for a gain of at least this share of the human-only price."""
     exploration_share: Share = 0.1
-    """Most that training may cost, as a share of the human-only price, while no plan saves more than
-    that over people alone: what a data set costs above them if nothing can be learned. A training
-    that would pass it is stopped."""
+    """Most that training may cost, as a share of the human-only price, while no plan saves more
+    than that over people alone: what a data set costs above them if nothing can be learned. A
+    training that would pass it is stopped."""
     replicas: Annotated[Whole, Field(ge=0, le=100_000)] = 500
     """Resamples of the test items behind intervals and decisions; 0: the point plan decides."""
     safety: Annotated[Number, Field(ge=0.0, le=5.0)] = 1.645
