@@ -73,8 +73,11 @@ def test_weights_that_cannot_be_fetched_are_told(
         raise OSError("no network here")
 
     monkeypatch.setattr("torch.hub.download_url_to_file", no_network)
-    with pytest.raises(ClassifierError, match="torchvision:resnet18 cannot be loaded: no network"):
+    with pytest.raises(ClassifierError, match="torchvision:resnet18 cannot be loaded: no") as told:
         open_frozen("torchvision:resnet18", CPU)
+    chosen = torchvision.models.ResNet18_Weights.DEFAULT
+    assert str(tmp_path / "hub" / "checkpoints" / Path(chosen.url).name) in str(told.value)
+    assert chosen.url in str(told.value)
 
 
 def test_timm_gets_the_size_and_the_colours_it_was_taught_with(
@@ -156,6 +159,33 @@ def test_the_key_follows_the_weights(module: Any) -> None:
 def test_what_gives_no_features_is_told(module: Any, name: str, message: str) -> None:
     with pytest.raises(ClassifierError, match=message):
         open_frozen(f"somebody:{name}", CPU).embed(block())
+
+
+def test_what_would_fail_in_the_first_training_is_tried_out(
+    images: Any, module: Any, tmp_path: Path
+) -> None:
+    def fails(_: Any) -> Any:
+        raise KeyError("colour")
+
+    def opened(name: str, try_out: bool = True) -> Any:
+        settings = ClassifierSettings(recipe="embedding", features=name, device="cpu")
+        return open_classifier(settings, images[0], try_out=try_out)
+
+    module.fails = lambda: fails
+    (tmp_path / "body.pt2").write_bytes(b"nothing")
+    for name, message in (
+        ("somebody:fails", "classifier.features: somebody:fails fails for .* KeyError: 'colour'"),
+        ("somebody:flat", r"expected shape \(2, D\), found \(2,\)"),
+        ("somebody:nothing", "found NoneType"),
+        (f"file:{tmp_path / 'body.pt2'}", "cannot be loaded"),
+    ):
+        with pytest.raises(ClassifierError, match=message):
+            opened(name)
+        opened(name, try_out=False)  # a campaign that goes on pays for no opening
+    state = torch.get_rng_state()
+    module.chance = lambda: torch.nn.Sequential(Means(), torch.nn.Linear(3, 2))
+    assert opened("somebody:chance").name == "somebody-chance/embedding"
+    assert torch.equal(torch.get_rng_state(), state)
 
 
 @pytest.mark.parametrize("suffix", [".pt2", ".pt"])

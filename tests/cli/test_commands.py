@@ -77,6 +77,32 @@ def finished(blobs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "blobs-campaign"
 
 
+def test_weights_that_cannot_be_fetched_are_told_before_anything_is_bought(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("torchvision")
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+
+    def no_network(*_: object, **__: object) -> None:
+        raise OSError("no network here")
+
+    monkeypatch.setattr("torch.hub.download_url_to_file", no_network)
+    np.save(tmp_path / "x.npy", np.zeros((200, 8, 8, 3), np.uint8))
+    np.save(tmp_path / "truth.npy", np.arange(200) % 2)
+    config = tmp_path / "images.toml"
+    config.write_text(
+        'classes = ["a", "b"]\n[pool]\nkind = "array"\npath = "x.npy"\n'
+        '[annotator]\nkind = "oracle"\npath = "truth.npy"\n'
+        '[[classifier]]\nrecipe = "embedding"\nfeatures = "torchvision:resnet18"\n',
+        encoding="utf-8",
+    )
+    told = mcal("run", config)
+    assert told.exit_code == 1
+    assert "no network here" in told.output
+    assert str(tmp_path / "torch" / "hub" / "checkpoints") in told.output.replace("\n", "")
+    assert not (tmp_path / "images-campaign").exists()
+
+
 def test_status_has_what_is_promised(finished: Path) -> None:
     status = json.loads(mcal("status", finished, "--json").stdout)
     assert status["n_pool"] == N_POOL

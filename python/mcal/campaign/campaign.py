@@ -111,6 +111,8 @@ class Campaign(Shown):
             a training and an audit; on known labels that are none of this pool.
         AnnotatorError
             When the file of known labels does not make sense. Nothing is recorded then.
+        ClassifierError
+            When a network for features cannot be loaded: before anything is bought or written.
         StoreError
             When the folder holds a campaign.
         """
@@ -119,7 +121,7 @@ class Campaign(Shown):
         labels = known_labels(known, pool, settings)
         usable = known_to_train(labels, pool)
         knowing = settings.knowing(labels.indices.size)
-        candidates = _candidates(classifiers, settings, pool, folder)
+        candidates = _candidates(classifiers, settings, pool, folder, try_out=True)
         check_size(pool, labels, usable, knowing, len(candidates))
         check_first(settings, pool, candidates)
         store = Store.create(
@@ -362,14 +364,19 @@ class Campaign(Shown):
 
 
 def _candidates(
-    classifiers: Sequence[Classifier] | None, settings: Settings, pool: Pool, folder: Path
+    classifiers: Sequence[Classifier] | None,
+    settings: Settings,
+    pool: Pool,
+    folder: Path,
+    *,
+    try_out: bool = False,
 ) -> Sequence[Classifier]:
     if classifiers is None:
         from ..classifiers import open_classifier
 
         cache = checkpoints_of(folder)
         classifiers = [
-            open_classifier(each, pool, cache=cache, seed=settings.seed)
+            open_classifier(each, pool, cache=cache, seed=settings.seed, try_out=try_out)
             for each in settings.classifier
         ]
     names = [c.name for c in classifiers]

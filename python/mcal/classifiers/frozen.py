@@ -14,15 +14,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from urllib.parse import urlsplit
 
 import numpy as np
 
-from mcal.errors import ClassifierError, MissingExtraError
+from mcal.errors import ClassifierError, McalError, MissingExtraError
+from mcal.types import Pool
 
 from ._torch import nn, torch
 from .architectures import check_architecture, remove_last_layer, torchvision_models
+from .devices import own_chance
+from .items import readable_items
 
-__all__ = ["Frozen", "check_features", "frozen_network", "open_frozen"]
+__all__ = ["Frozen", "check_features", "frozen_network", "open_frozen", "try_features"]
 
 _FORM = '"torchvision:MODEL", "timm:MODEL", "file:PATH", "MODULE:FUNCTION" or "self"'
 
@@ -99,7 +103,10 @@ def open_frozen(features: str, device: torch.device) -> Frozen:
     except MissingExtraError:
         raise
     except Exception as error:  # other people's code, files and servers: anything may come
-        raise ClassifierError(f"features: {features} cannot be loaded: {error}") from error
+        hint = _where_weights_belong(name) if source == "torchvision" else ""
+        raise ClassifierError(
+            f"classifier.features: {features} cannot be loaded: {error}{hint}"
+        ) from error
     if isinstance(made, nn.Module):
         frozen = frozen_network(made, _AS_THEY_ARE.apply, device)
         return replace(frozen, key=f"{frozen.key} {_source_hash(features)}")
@@ -109,6 +116,25 @@ def open_frozen(features: str, device: torch.device) -> Frozen:
         f"features: expected {features} to return a torch module or a function of images, "
         f"found {type(made).__name__}"
     )
+
+
+def try_features(features: str, device: torch.device, pool: Pool) -> None:
+    """Open what computes ``features``, show it two items, and let it go.
+
+    Raises ``ClassifierError`` for what would fail in the first training, when labels are paid.
+    """
+    with own_chance(device):  # who builds a network draws weights first
+        frozen = open_frozen(features, device)
+        items = np.array(pool.read(readable_items(pool)[:2]))
+        try:
+            frozen.embed(torch.from_numpy(items).to(device))
+        except McalError:
+            raise
+        except Exception as error:  # other people's code
+            raise ClassifierError(
+                f"classifier.features: {features} fails for two items of the pool: "
+                f"{type(error).__name__}: {error}"
+            ) from error
 
 
 def frozen_network(
@@ -198,6 +224,13 @@ def _torchvision_weights(name: str) -> Any:
     if not len(weights):
         raise ValueError(f"features: expected a model with weights, found none of {name!r}")
     return weights.DEFAULT
+
+
+def _where_weights_belong(name: str) -> str:
+    """For those who have no network here: they can bring the file."""
+    url = _torchvision_weights(name).url
+    path = Path(torch.hub.get_dir()) / "checkpoints" / Path(urlsplit(url).path).name
+    return f"; torch looks for the weights in {path}, and fetches {url} if there is no such file"
 
 
 def _timm() -> ModuleType:

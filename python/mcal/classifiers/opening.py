@@ -22,7 +22,12 @@ _LONGEST_STEM = 40
 
 
 def open_classifier(
-    settings: ClassifierSettings, pool: Pool, *, cache: Path | None = None, seed: int = 0
+    settings: ClassifierSettings,
+    pool: Pool,
+    *,
+    cache: Path | None = None,
+    seed: int = 0,
+    try_out: bool = False,
 ) -> Classifier:
     """The classifier that ``settings`` describes, for the items of ``pool``.
 
@@ -41,6 +46,9 @@ def open_classifier(
     seed : int
         The campaign's, of what is learned without labels. Who has the same ``cache`` shares it
         only with the same seed: campaigns of other seeds are to be independent.
+    try_out : bool
+        Open at once, for two items, what computes features elsewhere, and let it go: weights that
+        cannot be had are told before labels are bought.
 
     Returns
     -------
@@ -55,15 +63,21 @@ def open_classifier(
         the pool's kind.
     MissingExtraError
         torch, or for its architectures torchvision, or for its models timm, is not installed.
+    ClassifierError
+        Tried out, features cannot be computed.
     """
     from .devices import choose_device
     from .ensemble import Ensemble
+    from .frozen import try_features
     from .learned import CrossFitted
 
     device = choose_device(settings.device)
     on_features = settings.recipe == "embedding" and pool.kind != "embeddings"
     open_one = _open_head if on_features else _open_network
     classifier = open_one(settings, pool, device, cache, seed)
+    elsewhere = settings.features or "self"
+    if try_out and elsewhere != "self":
+        try_features(elsewhere, device, pool)
     if settings.ranking == "learned":
         return CrossFitted(classifier, settings.members)
     return Ensemble(classifier, settings.members) if settings.members > 1 else classifier
