@@ -15,7 +15,7 @@ from mcal.annotators import OracleAnnotator
 from mcal.campaign import Campaign
 from mcal.campaign.evaluate import evaluate_labels
 from mcal.pools import open_pool
-from mcal.settings import PlanSettings, PriceSettings, Settings
+from mcal.settings import PriceSettings, Settings
 from mcal.store import Store
 from mcal.types import Event
 
@@ -23,7 +23,7 @@ from .datasets import DataSet
 from .options import Options, plain
 from .runs import Deadline, Found, Say
 
-__all__ = ["CampaignRun", "campaign_run"]
+__all__ = ["CampaignRun", "campaign_run", "settings_for"]
 
 PHASES = ("test", "train", "audit", "rest")
 
@@ -149,18 +149,41 @@ def campaign_run(
     random_labels: bool = False,
     n_items: int | None = None,
 ) -> CampaignRun:
-    """The campaign, with what ``options`` say about the rest. ``policy`` is a preset of mcal's.
+    """The campaign, with what ``options`` say about the rest. ``policy`` is a preset of mcal's."""
+    settings = settings_for(
+        options,
+        architectures=architectures,
+        recipe=recipe,
+        price=price,
+        target_error=target_error,
+        seed=seed,
+        preset=policy,
+        selection=selection,
+    )
+    n_items = options.n_items(data.n_items) if n_items is None else n_items
+    return CampaignRun(data, n_items, random_labels, settings.model_dump_json())
+
+
+def settings_for(
+    options: Options,
+    *,
+    architectures: Sequence[str],
+    recipe: str,
+    price: float,
+    target_error: float,
+    seed: int = 0,
+    **more: Any,
+) -> Settings:
+    """Settings of a campaign, and of active learning beside it: the same prices and target.
 
     ``options.overrides`` come last: dotted names of settings, "classifier.x" for each candidate.
     """
     settings = Settings(
         target_error=target_error,
         seed=seed,
-        preset=policy,  # type: ignore[arg-type]
-        selection=selection,  # type: ignore[arg-type]
         classifier=tuple(options.candidate(each, recipe) for each in architectures),
         prices=PriceSettings(price_per_label=price, gpu_usd_per_hour=options.gpu_usd_per_hour),
-        plan=PlanSettings(),
+        **more,
     )
     given = settings.model_dump(mode="json")
     for name, value in options.overrides:
@@ -168,9 +191,7 @@ def campaign_run(
         holders = given["classifier"] if tables == ["classifier"] else [_table(given, tables)]
         for holder in holders:
             holder[key] = plain(value)
-    checked = Settings.model_validate_json(json.dumps(given))
-    n_items = options.n_items(data.n_items) if n_items is None else n_items
-    return CampaignRun(data, n_items, random_labels, checked.model_dump_json())
+    return Settings.model_validate_json(json.dumps(given))
 
 
 def _table(given: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:

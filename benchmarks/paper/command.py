@@ -96,9 +96,9 @@ def _make(
     study = Study(options, data, cabinet)
     product = TARGETS[name](study)
     if study.jobs_max > 1:
-        shared = f"{product.note} Runs shared the device, up to {study.jobs_max} at a time: their "
-        shared += (
-            "minutes and training dollars are of wall seconds, and above those of a run alone."
+        shared = (
+            f"{product.note} Runs shared the device, up to {study.jobs_max} at a time: their "
+            "minutes and training dollars, of wall seconds, are above those of a run alone."
         )
         product = replace(product, note=shared)
     if tally.failed or tally.left:

@@ -8,7 +8,7 @@ from typing import Any
 from .datasets import DataSet
 from .options import RECIPES
 from .printed import TABLE_1, TABLE_2
-from .results import device_minutes, human_usd, kept, oracle_row, seeds_row
+from .results import device_minutes, kept, oracle_row, seeds_row
 from .study import Product, Study
 
 __all__ = ["headline"]
@@ -28,6 +28,7 @@ COLUMNS = {
     "train_usd": ("B $", ",.2f"),
     "audit_usd": ("audit $", ",.2f"),
     "rest_usd": ("rest $", ",.2f"),
+    "fee_usd": ("fee $", ",.2f"),
     "training_usd": ("training $", ",.2f"),
     "machine_share": ("|S|/|X|", ".1%"),
     "tried": ("deltas tried, best", ""),
@@ -63,9 +64,8 @@ def headline(study: Study) -> Product:
     note = (
         f"{study.setting(study.data, architectures, recipes)} ${price:g} a label, "
         f"${options.gpu_usd_per_hour:g} an hour of the device, every second of training and "
-        "scoring is paid. Errors: wrong machine "
-        "labels / N by the truth. Oracle AL takes each seed's best of the deltas tried, in "
-        "hindsight; where that is the smallest or largest, a better one may lie beyond."
+        f"scoring is paid. Errors: wrong machine labels / {study.errors_are_of} by the truth. "
+        "Oracle AL takes each seed's best of the deltas tried, in hindsight; where that is the smallest or largest, a better one may lie beyond."
     )
     return Product(
         "headline",
@@ -183,7 +183,7 @@ def _naive_named(data: DataSet, target_error: float, who: str, row: Row) -> Row:
 def _known(study: Study, data: DataSet, price: float) -> list[Row]:
     """People alone, and what the paper printed for eps = 5 %."""
     n_items = study.options.n_items(data.n_items)
-    people_usd = human_usd(n_items, price)
+    people_usd = study.people_usd(n_items, price)
     rows: list[Row] = [
         {
             "data": data.key,

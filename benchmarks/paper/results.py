@@ -24,7 +24,7 @@ __all__ = [
 Row = dict[str, Any]
 MEANS = (
     *("test_share", "train_share", "machine_share", "rounds", "human_only_usd", "labels_usd"),
-    *("training_usd", "total_usd", "saving", "error", "gpu_minutes"),
+    *("fee_usd", "training_usd", "total_usd", "saving", "error", "gpu_minutes"),
 )
 
 
@@ -44,7 +44,7 @@ def campaign_row(records: Sequence[Record]) -> Row:
     row["machine_share"] = _mean([v["n_machine"] / n_pool for v in values])
     models = [v["model"] or "people" for v in values]
     row["model"] = "+".join(sorted({model.split("/")[0] for model in models}))
-    for key in ("human_only_usd", "training_usd", "total_usd", "error", "rounds"):
+    for key in ("human_only_usd", "fee_usd", "training_usd", "total_usd", "error", "rounds"):
         row[key] = _mean([v[key] for v in values])
     totals = [v["total_usd"] for v in values]
     row["total_usd_sd"] = statistics.stdev(totals) if len(totals) > 1 else None
@@ -86,6 +86,7 @@ def sweep_row(outcome: Outcome, seconds: float) -> Row:
         "rounds": outcome.rounds,
         "human_only_usd": outcome.human_only_usd,
         "labels_usd": outcome.labels_usd,
+        "fee_usd": outcome.fee_usd,
         "training_usd": outcome.training_usd,
         "total_usd": outcome.total_usd,
         "saving": 1.0 - outcome.total_usd / outcome.human_only_usd,

@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from .campaigns import campaign_run
+from mcal.settings import Settings
+
+from .campaigns import campaign_run, settings_for
 from .datasets import DataSet
-from .options import Options
+from .options import SMALL, Options
 from .rankings import RankingRun
 from .results import campaign_row, sweep_row
 from .runs import Cabinet, Record, Run
@@ -119,13 +121,16 @@ class Study:
         seed: int = 0,
     ) -> Sweep | None:
         """Recorded active learning; by default until every target asked for is met."""
+        until_error = until_error or min(self.options.chosen_targets())
+        settings = self.settings_of(architecture, recipe, target_error=until_error)
         run = SweepRun(
             data,
             self.options.n_items(data.n_items),
-            self.options.candidate(architecture, recipe),
+            settings.classifier[0],
             delta,
-            until_error or min(self.options.chosen_targets()),
+            settings.target_error,
             seed,
+            settings.target,
         )
         record = self.get(run)
         if record is None:
@@ -153,14 +158,15 @@ class Study:
     ) -> list[Row]:
         """A row for each delta that is done, of one seed."""
         rows = []
+        settings = self.settings_of(architecture, recipe, price=price, target_error=target_error)
         for delta in self.options.chosen_deltas():
             sweep = self.sweep(
                 data, architecture, recipe, delta, until_error=until_error, seed=seed
             )
             if sweep is None:
                 continue
-            outcome = sweep.outcome(price, target_error, self.options.gpu_usd_per_hour)
-            seconds = sum(sum(pair) for pair in sweep.seconds[: outcome.rounds])
+            outcome = sweep.outcome(settings)
+            seconds = sum(sweep.billed_s(at) for at in range(outcome.rounds))
             rows.append(
                 {
                     "data": data.key,
@@ -178,6 +184,30 @@ class Study:
         n_items = self.options.n_items(data.n_items)
         candidate = self.options.candidate(architecture, recipe)
         return self.get(RankingRun(data, n_items, candidate, round(share * n_items), 0))
+
+    def settings_of(
+        self, architecture: str, recipe: str, *, target_error: float, price: float = 1.0
+    ) -> Settings:
+        """Of active learning: prices, target and classifier as in the campaigns beside it."""
+        return settings_for(
+            self.options,
+            architectures=(architecture,),
+            recipe=recipe,
+            price=price,
+            target_error=target_error,
+        )
+
+    def people_usd(self, n_items: int, price: float) -> float:
+        """People alone, at the prices set."""
+        recipe = self.options.chosen_recipes()[0]
+        settings = self.settings_of(SMALL, recipe, price=price, target_error=0.05)
+        return settings.prices.people.total_usd(n_items)
+
+    @property
+    def errors_are_of(self) -> str:
+        """What wrong machine labels are divided by, in words."""
+        target = dict(self.options.overrides).get("target", "set")
+        return "machine labels" if target == "machine" else "N"
 
     # -- words -------------------------------------------------------------------------------
 

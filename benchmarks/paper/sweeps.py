@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +19,7 @@ from mcal.classifiers import open_classifier
 from mcal.pools import open_pool
 from mcal.profiles import DEFAULT_THETAS, estimate_profile
 from mcal.selection import largest_k, uncertainty
-from mcal.settings import ClassifierSettings, PriceSettings, Settings
+from mcal.settings import ClassifierSettings, Settings
 from mcal.simulation import Books, Outcome, Owner
 from mcal.simulation.policies.naive import TEST_SHARE, NaiveAl
 from mcal.simulation.worlds import Model
@@ -32,6 +32,7 @@ from .runs import Deadline, Found, Record, Say
 __all__ = ["Curves", "Sweep", "SweepRun", "open_sweep"]
 
 SCORED_AT_ONCE = 1 << 14
+Target = Literal["set", "machine"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,21 +74,27 @@ class Sweep:
             raise NotTrainedError
         at = self.n_train.index(n_train)
         deficit = self.deficit[at].astype(np.float64)
-        return Model(n_train, deficit, self.wrong[at], sum(self.seconds[at]))
+        return Model(n_train, deficit, self.wrong[at], self.billed_s(at))
 
-    def outcome(self, price: float, target_error: float, gpu_usd_per_hour: float) -> Outcome:
-        """The naive campaign: what it costs, and what it gets wrong.
+    def billed_s(self, at: int) -> float:
+        """Seconds of a training and of scoring T and what is left, which is what mcal scores.
+
+        The sweep scores B too, for the record: its share of the time is not billed.
+        """
+        train_s, score_s = self.seconds[at]
+        return train_s + score_s * (1.0 - self.n_train[at] / self.n_pool)
+
+    def outcome(self, settings: Settings) -> Outcome:
+        """The naive campaign with these prices and target: its bill, and what it gets wrong.
 
         Raises ``NotTrainedError`` where the sweep has not come so far.
         """
-        prices = PriceSettings(price_per_label=price, gpu_usd_per_hour=gpu_usd_per_hour)
-        settings = Settings(target_error=target_error, prices=prices)
         return NaiveAl(self.delta).run(self, settings, self.seed)
 
-    def reaches(self, target_error: float) -> bool:
+    def reaches(self, target_error: float, target: Target) -> bool:
         """Whether the naive campaign has met its constraint, or bought everything."""
         try:
-            self.outcome(1.0, target_error, 0.0)
+            self.outcome(Settings(target_error=target_error, target=target))
         except NotTrainedError:
             return False
         return True
@@ -152,6 +159,7 @@ class SweepRun:
     delta: float
     until_error: float
     seed: int
+    target: Target = "set"
 
     kind: ClassVar[str] = "sweep"
     sources: ClassVar[tuple[str, ...]] = (
@@ -168,6 +176,7 @@ class SweepRun:
             "classifier": self.candidate.model_dump(mode="json", exclude_defaults=True),
             "delta": self.delta,
             "until_error": self.until_error,
+            "target": self.target,
             "seed": self.seed,
         }
 
@@ -186,7 +195,7 @@ class SweepRun:
         )
         truth = self.data.truth(self.n_items, random_labels=False)
         classifier = open_classifier(self.candidate, pool, seed=self.seed)
-        while not sweep.reaches(self.until_error):
+        while not sweep.reaches(self.until_error, self.target):
             if deadline.is_over:
                 return None
             *_, books = sweep.walk()

@@ -93,7 +93,7 @@ def test_dollars_of_a_campaign_add_up_and_people_alone_are_the_bound(out: Path) 
     rows = {row["who"]: row for row in rows_of(out / "headline.csv") if row["n_seeds"]}
     assert "mcal, fast, random labels" in rows
     for who, row in rows.items():
-        names = ("test_usd", "train_usd", "audit_usd", "rest_usd", "training_usd")
+        names = ("test_usd", "train_usd", "audit_usd", "rest_usd", "fee_usd", "training_usd")
         parts = sum(float(row[name] or 0.0) for name in names)
         assert float(row["total_usd"]) == pytest.approx(parts, rel=1e-9), who
     random = rows["mcal, fast, random labels"]

@@ -8,13 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 from paper import printed
-from paper.datasets import CIFAR10_CLASSES, balanced_order, find_data_set
+from paper.datasets import CIFAR10_CLASSES, DataSet, balanced_order, find_data_set
 from paper.fits import FEWEST, curve_rows, prediction_rows
 from paper.options import DELTAS, Options
-from paper.sweeps import Curves, NotTrainedError, Sweep
+from paper.runs import Cabinet
+from paper.study import Study
+from paper.sweeps import Curves, NotTrainedError, Sweep, SweepRun
 from paper.targets import for_target, usual_data
 
 from mcal.errors import PoolError
+from mcal.settings import PriceSettings, Settings
 from mcal.simulation import WORLDS, Owner
 
 # By name, without importing them: worker processes import this file.
@@ -98,29 +101,31 @@ def test_a_recorded_sweep_replays_the_library_s_naive_rule() -> None:
     """The sweep buys what ``NaiveAl`` would, so that the rule meets every model it asks for."""
     world = WORLDS["any-power"].resized(2_000).draw(3)
     sweep = Sweep(2_000, world.n_classes, 0.1, seed=5)
+    settings = Settings(target_error=0.05, prices=PriceSettings(machine_fee=0.001))
     with pytest.raises(NotTrainedError):
-        sweep.outcome(0.04, 0.05, 3.0)
-    while not sweep.reaches(0.05):
+        sweep.outcome(settings)
+    while not sweep.reaches(0.05, "set"):
         *_, books = sweep.walk()
         model = world.model(books.count(Owner.TRAIN))
         sweep.n_train.append(model.n_train)
-        sweep.seconds.append((3600.0, 0.0))
+        sweep.seconds.append((3600.0, 1800.0))
         sweep.deficit.append(model.deficit.astype(np.float32))
         sweep.wrong.append(model.wrong)
-    outcome = sweep.outcome(0.04, 0.05, 3.0)
+    outcome = sweep.outcome(settings)
     assert outcome.rounds == len(sweep.n_train)
     assert outcome.n_train == sweep.n_train[-1] == 200 * outcome.rounds
-    assert outcome.training_usd == pytest.approx(3.0 * outcome.rounds)
+    scored = sum(1.0 - 200 * (i + 1) / 2_000 for i in range(outcome.rounds))  # T and what is left
+    assert outcome.training_usd == pytest.approx(3.0 * outcome.rounds + 1.5 * scored)
     assert outcome.n_test == 100
     assert outcome.total_usd == pytest.approx(
-        0.04 * (2_000 - outcome.n_machine) + outcome.training_usd
+        0.04 * (2_000 - outcome.n_machine) + 0.001 * outcome.n_machine + outcome.training_usd
     )
     curves = sweep.curves()
     last = model.wrong[books.left()]
     assert curves.true_error[-1, -1] == pytest.approx(last.mean())
     assert curves.test_n[-1, -1] == pytest.approx(100)
     kept = Sweep(2_000, world.n_classes, 0.1, seed=5).fill(sweep.arrays())
-    assert kept.outcome(0.04, 0.05, 3.0) == outcome
+    assert kept.outcome(settings) == outcome
 
 
 def test_fits_are_forecast_from_the_points_known_then() -> None:
@@ -168,3 +173,20 @@ def test_targets_know_what_the_paper_made_them_from() -> None:
     assert asked.target_errors == (0.05, 0.01)
     assert (min(asked.chosen_deltas()), max(asked.chosen_deltas())) == (0.01, 0.20)
     assert for_target(Options(Path("x"), target_errors=(0.2,)), "table-3").target_errors == (0.2,)
+
+
+def test_active_learning_has_the_prices_and_the_target_that_were_set(tmp_path: Path) -> None:
+    changed = (("target", "machine"), ("prices.machine_fee", "0.01"), ("classifier.epochs", "7"))
+    study = Study(Options(tmp_path, overrides=changed), (), Cabinet(tmp_path), planning=True)
+    data = DataSet("digits", "digits", tmp_path, ("a", "b"), 1_000, "f")
+    assert study.sweep(data, "small-cnn", "fast", 0.1) is None
+    (run,) = study.wanted
+    assert isinstance(run, SweepRun)
+    assert (run.target, run.candidate.epochs, run.until_error) == ("machine", 7, 0.05)
+    found = study.settings_of("small-cnn", "fast", price=0.04, target_error=0.05)
+    assert (found.target, found.prices.machine_fee) == ("machine", 0.01)
+    assert found.prices.price_per_label == 0.04
+    tiers = (("prices.price_per_label", "0.1"),)
+    dearer = Study(Options(tmp_path, overrides=tiers), (), Cabinet(tmp_path))
+    assert (study.people_usd(100, 0.04), dearer.people_usd(100, 0.04)) == (4.0, 10.0)
+    assert study.errors_are_of == "machine labels"

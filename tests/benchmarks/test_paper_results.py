@@ -11,7 +11,16 @@ from paper.results import MEANS, campaign_row, device_minutes, kept, oracle_row,
 from paper.runs import Record
 
 MADE = {"jobs": 1, "gpu": None, "processor": "x"}
-USD = ("test_usd", "train_usd", "audit_usd", "rest_usd", "labels_usd", "training_usd", "total_usd")
+USD = (
+    "test_usd",
+    "train_usd",
+    "audit_usd",
+    "rest_usd",
+    "labels_usd",
+    "fee_usd",
+    "training_usd",
+    "total_usd",
+)
 
 
 def record(**values: Any) -> Record:
