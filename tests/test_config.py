@@ -93,6 +93,31 @@ def test_paths_are_relative_to_the_file(tmp_path: Path, monkeypatch: pytest.Monk
     assert relative.labels.known == tmp_path / "known.csv"
 
 
+@pytest.mark.parametrize(
+    ("lines", "path"),
+    [
+        ('features = "ours:colours"', "."),
+        ('features = "file:body.pt2"', "."),
+        ('features = "ours:colours"\npath = "code"', "code"),
+        ('features = "torchvision:resnet18"', None),
+        ('features = "self"', None),
+        ("", None),
+    ],
+)
+def test_features_are_looked_for_beside_the_file(
+    tmp_path: Path, lines: str, path: str | None
+) -> None:
+    candidate = f'[[classifier]]\nrecipe = "embedding"\n{lines}\n'
+    found = read_settings(write(tmp_path, DIGITS + candidate)).classifier[0]
+    assert found.path == (None if path is None else tmp_path / path)
+
+
+def test_a_folder_without_features_is_refused(tmp_path: Path) -> None:
+    candidate = '[[classifier]]\nrecipe = "embedding"\npath = "code"\n'
+    (problem,) = problems(tmp_path, DIGITS + candidate)
+    assert problem.startswith("classifier[0].path: expected features = 'file:PATH'")
+
+
 def test_a_byte_order_mark_is_no_problem(tmp_path: Path) -> None:
     path = tmp_path / "mcal.toml"
     path.write_bytes(b"\xef\xbb\xbf" + DIGITS.replace("\n", "\r\n").encode())

@@ -101,6 +101,18 @@ def _anchor_paths(document: dict[str, Any], folder: Path) -> None:
             table[key] = str(folder / Path(table[key]).expanduser())
         elif isinstance(table, dict) and table.get("kind") == "callable":
             table.setdefault("path", str(folder))
+    candidates = document.get("classifier")
+    for table in candidates if isinstance(candidates, list) else ():
+        if isinstance(table, dict) and isinstance(table.get("path"), str):
+            table["path"] = str(folder / Path(table["path"]).expanduser())
+        elif isinstance(table, dict) and _lie_in_a_folder(table.get("features")):
+            table.setdefault("path", str(folder))
+
+
+def _lie_in_a_folder(features: object) -> bool:
+    """Whether a candidate's features are those of a file or of somebody's function."""
+    source, colon, _ = features.partition(":") if isinstance(features, str) else ("", "", "")
+    return bool(colon) and source not in ("torchvision", "timm")
 
 
 def _unmet_needs(document: Mapping[str, Any]) -> Iterator[str]:

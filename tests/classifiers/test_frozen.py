@@ -217,13 +217,17 @@ def test_a_file_that_is_no_network_is_told(tmp_path: Path) -> None:
     [
         ("resnet50", "expected .*found 'resnet50'"),
         (":x", "expected .*found ':x'"),
-        ("torchvision:resnet51", "expected one like .*resnet50"),
+        ("torchvision:resnet51", "expected a classification model .*resnet50.*found 'resnet51'"),
+        ("torchvision:small-cnn", "expected a classification model .*found 'small-cnn'"),
         ("timm:resnet51", "expected a model of timm"),
-        ("file:/nowhere/body.pt", "expected a file"),
-        ("nobody_has_this:f", "No module named"),
-        ("somebody:missing", "no attribute"),
-        ("somebody:number", "expected a function"),
-        ("..:f", "expected"),
+        ("file:/nowhere/body.pt", "expected a file, found no body.pt in /nowhere"),
+        (
+            "nobody_has_this:f",
+            ".* right form, but cannot be imported: ModuleNotFoundError: No module .*nobody_has",
+        ),
+        ("somebody:missing", ".* right form, .*: AttributeError: .*no attribute"),
+        ("somebody:number", "expected a function, found 'somebody:number', int"),
+        ("..:f", 'expected .*"MODULE:FUNCTION" or "self", found'),
     ],
 )
 def test_features_that_nothing_computes_are_refused(
@@ -232,8 +236,36 @@ def test_features_that_nothing_computes_are_refused(
     if features.startswith("timm"):
         pytest.importorskip("timm")
     settings = ClassifierSettings(recipe="embedding", features=features, device="cpu")
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError, match=f"^classifier.features: {message}"):
         open_classifier(settings, images[0])
+
+
+def test_a_function_and_a_file_are_found_in_their_folder(
+    images: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    (tmp_path / "features_of_ours.py").write_text(
+        "def colours():\n    return lambda images: images.mean(axis=(2, 3))\n"
+    )
+    (tmp_path / "broken_of_ours.py").write_text("def\n")
+    with pytest.warns(FutureWarning):
+        torch.jit.trace(Means(), torch.zeros(2, 3, 8, 8)).save(tmp_path / "body.pt")
+
+    def opened(features: str) -> Any:
+        settings = ClassifierSettings(
+            recipe="embedding", features=features, path=tmp_path, device="cpu"
+        )
+        return open_classifier(settings, images[0], try_out=True)
+
+    for features in ("features_of_ours:colours", "file:body.pt"):
+        model = opened(features).train(*images[:1], np.arange(9), images[1][:9], seed=0)
+        assert model.score(images[0], np.arange(3)).logits.shape == (3, 3)
+    for features, words in (
+        ("broken_of_ours:f", f"SyntaxError: .*where Python searches and in {tmp_path}"),
+        ("file:nope.pt2", f"found no nope.pt2 in {tmp_path}"),
+    ):
+        with pytest.raises(ValueError, match=f"^classifier.features: .*{words}"):
+            opened(features)
 
 
 def test_a_head_on_a_user_s_function_learns_and_comes_back(

@@ -5,9 +5,12 @@ The one door to timm.
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import importlib
 import inspect
+import re
+import sys
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -22,13 +25,15 @@ from mcal.errors import ClassifierError, McalError, MissingExtraError
 from mcal.types import Pool
 
 from ._torch import nn, torch
-from .architectures import check_architecture, remove_last_layer, torchvision_models
+from .architectures import remove_last_layer, torchvision_models
 from .devices import own_chance
 from .items import readable_items
 
 __all__ = ["Frozen", "check_features", "frozen_network", "open_frozen", "try_features"]
 
+_KEY = "classifier.features"
 _FORM = '"torchvision:MODEL", "timm:MODEL", "file:PATH", "MODULE:FUNCTION" or "self"'
+_IMPORTABLE = re.compile(r"\w+(\.\w+)*:\w+")
 
 
 @dataclass(frozen=True)
@@ -63,8 +68,11 @@ class _Preparation:
 _AS_THEY_ARE = _Preparation(None, (0.0,) * 3, (1.0,) * 3)
 
 
-def check_features(features: str) -> None:
+def check_features(features: str, folder: Path | None = None) -> None:
     """Raise ``ValueError`` for features that nothing computes; reads no weights.
+
+    A ``folder`` has a file without a folder of its own, and is searched for a module after the
+    places that Python searches.
 
     ``MissingExtraError`` when the library that has the model is not installed.
     """
@@ -72,21 +80,23 @@ def check_features(features: str) -> None:
     if features == "self":
         return
     if not name or not source:
-        raise ValueError(f"features: expected {_FORM}, found {features!r}")
+        raise ValueError(f"{_KEY}: expected {_FORM}, found {features!r}")
     if source == "torchvision":
-        check_architecture(name, "images")
         _torchvision_weights(name)
     elif source == "timm":
         if not _timm().is_model(name):
-            raise ValueError(f"features: expected a model of timm, found {features!r}")
+            raise ValueError(f"{_KEY}: expected a model of timm, found {features!r}")
     elif source == "file":
-        if not Path(name).expanduser().is_file():
-            raise ValueError(f"features: expected a file, found {features!r}")
+        path = _path(name, folder)
+        if not path.is_file():
+            raise ValueError(
+                f"{_KEY}: expected a file, found no {path.name} in {path.absolute().parent}"
+            )
     else:
-        _function(features)
+        _function(features, folder)
 
 
-def open_frozen(features: str, device: torch.device) -> Frozen:
+def open_frozen(features: str, device: torch.device, folder: Path | None = None) -> Frozen:
     """Load what ``check_features`` accepts, but "self"; fetches weights that are not there.
 
     Raises ``ClassifierError`` when that fails.
@@ -98,33 +108,33 @@ def open_frozen(features: str, device: torch.device) -> Frozen:
         if source == "timm":
             return _from_timm(name, device)
         if source == "file":
-            return _from_file(Path(name).expanduser(), device)
-        made = _function(features)()
+            return _from_file(_path(name, folder), device)
+        made = _function(features, folder)()
     except MissingExtraError:
         raise
     except Exception as error:  # other people's code, files and servers: anything may come
         hint = _where_weights_belong(name) if source == "torchvision" else ""
-        raise ClassifierError(
-            f"classifier.features: {features} cannot be loaded: {error}{hint}"
-        ) from error
+        raise ClassifierError(f"{_KEY}: {features} cannot be loaded: {error}{hint}") from error
     if isinstance(made, nn.Module):
         frozen = frozen_network(made, _AS_THEY_ARE.apply, device)
         return replace(frozen, key=f"{frozen.key} {_source_hash(features)}")
     if callable(made):
         return Frozen(_source_hash(features), lambda block: _call(made, block, features))
     raise ClassifierError(
-        f"features: expected {features} to return a torch module or a function of images, "
+        f"{_KEY}: expected {features} to return a torch module or a function of images, "
         f"found {type(made).__name__}"
     )
 
 
-def try_features(features: str, device: torch.device, pool: Pool) -> None:
+def try_features(
+    features: str, device: torch.device, pool: Pool, folder: Path | None = None
+) -> None:
     """Open what computes ``features``, show it two items, and let it go.
 
     Raises ``ClassifierError`` for what would fail in the first training, when labels are paid.
     """
     with own_chance(device):  # who builds a network draws weights first
-        frozen = open_frozen(features, device)
+        frozen = open_frozen(features, device, folder)
         items = np.array(pool.read(readable_items(pool)[:2]))
         try:
             frozen.embed(torch.from_numpy(items).to(device))
@@ -132,7 +142,7 @@ def try_features(features: str, device: torch.device, pool: Pool) -> None:
             raise
         except Exception as error:  # other people's code
             raise ClassifierError(
-                f"classifier.features: {features} fails for two items of the pool: "
+                f"{_KEY}: {features} fails for two items of the pool: "
                 f"{type(error).__name__}: {error}"
             ) from error
 
@@ -220,9 +230,17 @@ def _checked(features: Any, n: int) -> torch.Tensor:
 
 
 def _torchvision_weights(name: str) -> Any:
-    weights = torchvision_models().get_model_weights(name)
+    models = torchvision_models()
+    known = models.list_models(module=models)
+    if name not in known:
+        near = ", ".join(difflib.get_close_matches(name, known, n=5))
+        hint = f" such as {near}" if near else ""
+        raise ValueError(
+            f"{_KEY}: expected a classification model of torchvision{hint}, found {name!r}"
+        )
+    weights = models.get_model_weights(name)
     if not len(weights):
-        raise ValueError(f"features: expected a model with weights, found none of {name!r}")
+        raise ValueError(f"{_KEY}: expected a model with weights, found none of {name!r}")
     return weights.DEFAULT
 
 
@@ -243,15 +261,28 @@ def _timm() -> ModuleType:
     return module
 
 
-def _function(features: str) -> Callable[[], Any]:
+def _path(name: str, folder: Path | None) -> Path:
+    path = Path(name).expanduser()
+    return path if folder is None else folder.expanduser() / path  # an absolute one stays
+
+
+def _function(features: str, folder: Path | None) -> Callable[[], Any]:
     """What a user's function is; imports its module."""
+    if not _IMPORTABLE.fullmatch(features):
+        raise ValueError(f"{_KEY}: expected {_FORM}, found {features!r}")
     module, _, name = features.partition(":")
+    if folder is not None and str(folder.expanduser()) not in sys.path:
+        sys.path.append(str(folder.expanduser()))
+    besides = "" if folder is None else f" and in {folder}"
     try:
         found = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError, TypeError, ValueError) as error:
-        raise ValueError(f"features: expected {_FORM}, found {features!r}: {error}") from error
+    except Exception as error:  # other people's module: anything may come
+        raise ValueError(
+            f"{_KEY}: {features!r} has the right form, but cannot be imported: "
+            f"{type(error).__name__}: {error} (looked for where Python searches{besides})"
+        ) from error
     if not callable(found):
-        raise ValueError(f"features: expected a function, found {features!r}")
+        raise ValueError(f"{_KEY}: expected a function, found {features!r}, {type(found).__name__}")
     function: Callable[[], Any] = found
     return function
 

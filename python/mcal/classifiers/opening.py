@@ -77,7 +77,7 @@ def open_classifier(
     classifier = open_one(settings, pool, device, cache, seed)
     elsewhere = settings.features or "self"
     if try_out and elsewhere != "self":
-        try_features(elsewhere, device, pool)
+        try_features(elsewhere, device, pool, settings.path)
     if settings.ranking == "learned":
         return CrossFitted(classifier, settings.members)
     return Ensemble(classifier, settings.members) if settings.members > 1 else classifier
@@ -133,8 +133,8 @@ def _open_head(
     from .recipes import recipe_for, self_taught
     from .torch_classifier import TorchClassifier
 
-    architecture, name = settings.architecture, settings.features or "self"
-    check_features(name)
+    architecture, name, folder = settings.architecture, settings.features or "self", settings.path
+    check_features(name, folder)
     if name == "self":
         architecture = _network_for(device) if architecture == "auto" else architecture
         check_architecture(architecture, "images")
@@ -145,7 +145,7 @@ def _open_head(
         features = Features(name, body.frozen, device, cache)
         called = f"{architecture}-self"
     elif architecture in ("auto", "linear"):
-        features = Features(name, lambda *_: open_frozen(name, device), device, cache)
+        features = Features(name, lambda *_: open_frozen(name, device, folder), device, cache)
         called = _called(name)
     else:
         raise ValueError(

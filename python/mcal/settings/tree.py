@@ -66,9 +66,12 @@ class ClassifierSettings(Model):
     paper did."""
     features: str | None = None
     """For recipe "embedding" on images, what computes them: "torchvision:resnet50",
-    "timm:vit_small_patch14_dinov2", "file:body.pt2" (or TorchScript), "mypackage:function" that
-    returns a torch module or a function of arrays, or "self" (the default): a network that has
+    "timm:vit_small_patch14_dinov2", "file:body.pt2" (or TorchScript), "mypackage:function", which
+    makes a torch module or a function of arrays, or "self" (the default): a network that has
     taught itself on the pool."""
+    path: Path | None = None
+    """Folder with the file of ``features``, or to import its function from besides the places that
+    Python searches (default: that of the settings file)."""
     pretrain_epochs: Annotated[Whole, Field(ge=1)] | None = None
     """Passes over the pool by which a network teaches itself, for recipe "self" and features "self"
     (default: the recipe's)."""
@@ -109,6 +112,8 @@ class ClassifierSettings(Model):
             raise ValueError(
                 f"features: expected recipe = 'embedding' beside it, found {self.recipe!r}"
             )
+        if self.path is not None and self.features in (None, "self"):
+            raise ValueError("path: expected features = 'file:PATH' or 'MODULE:FUNCTION' beside it")
         for name in ("epochs", "batch_size"):
             if self.recipe == "embedding" and getattr(self, name) is not None:
                 raise ValueError(f"{name}: expected none beside recipe = 'embedding', which solves")
