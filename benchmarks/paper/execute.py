@@ -9,7 +9,7 @@ import shutil
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,25 +89,42 @@ def _one_by_one(
 def _side_by_side(
     runs: Iterable[Run], cabinet: Cabinet, jobs: int, deadline: Deadline, say: Say
 ) -> Iterator[tuple[Run, _Ended]]:
-    """In processes of their own, that are started anew: a fork would inherit half-held locks."""
+    """In processes of their own, that are started anew: a fork would inherit half-held locks.
+
+    Each has a pool to itself, so that one that dies takes no other run with it.
+    """
     threads = str(max(1, (os.cpu_count() or 1) // jobs))
     os.environ.setdefault("OMP_NUM_THREADS", threads)
     waiting = iter(runs)
     spawned = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, mp_context=spawned) as workers:
-        at_work: dict[Future[_Ended], Run] = {}
+    idle: list[ProcessPoolExecutor] = []
+    at_work: dict[Future[_Ended], tuple[Run, ProcessPoolExecutor, float]] = {}
+    try:
         while True:
             while len(at_work) < jobs and not deadline.is_over:
                 run = next(waiting, None)
                 if run is None:
                     break
-                at_work[workers.submit(_work, run, cabinet, jobs, deadline)] = run
+                worker = idle.pop() if idle else ProcessPoolExecutor(1, mp_context=spawned)
+                future = worker.submit(_work, run, cabinet, jobs, deadline)
+                at_work[future] = (run, worker, time.monotonic())
             if not at_work:
                 return
-            say(0.0, "; ".join(str(run) for run in at_work.values()))
+            say(0.0, "; ".join(str(run) for run, _, _ in at_work.values()))
             ready, _ = wait(at_work, timeout=1.0, return_when=FIRST_COMPLETED)
             for future in ready:
-                yield at_work.pop(future), future.result()
+                run, worker, began = at_work.pop(future)
+                try:
+                    ended = future.result()
+                    idle.append(worker)
+                except BrokenExecutor:
+                    worker.shutdown()
+                    wall_s = time.monotonic() - began
+                    ended = _Ended("its process died (out of memory?)", wall_s, "failed")
+                yield run, ended
+    finally:
+        for worker in [*idle, *(worker for _, worker, _ in at_work.values())]:
+            worker.shutdown(cancel_futures=True)
 
 
 def _silent(share: float, words: str) -> None:

@@ -65,7 +65,8 @@ def headline(study: Study) -> Product:
         f"{study.setting(study.data, architectures, recipes)} ${price:g} a label, "
         f"${options.gpu_usd_per_hour:g} an hour of the device, every second of training and "
         f"scoring is paid. Errors: wrong machine labels / {study.errors_are_of} by the truth. "
-        "Oracle AL takes each seed's best of the deltas tried, in hindsight; where that is the smallest or largest, a better one may lie beyond."
+        "Oracle AL takes each seed's best of the deltas tried, in hindsight; where that is the "
+        "smallest or largest, a better one may lie beyond."
     )
     return Product(
         "headline",

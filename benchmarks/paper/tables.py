@@ -184,7 +184,8 @@ def _campaign_table(study: Study, name: str, title: str, rows: list[Row]) -> Pro
     note = (
         f"{study.setting(study.data, architectures, recipes)} Ours: all of X is priced, training "
         f"and scoring included; error: wrong machine labels / {study.errors_are_of} by the truth. "
-        "The paper's totals agree with labels of 90 % of X; 'all of X' adds the others, 'at least' leaves training "
+        "The paper's totals agree with labels of 90 % of X; 'all of X' adds the others, "
+        "'at least' leaves training "
         "out, which cannot be told there."
     )
     return Product(name, title, note, rows, columns=CAMPAIGN)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import sys
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -33,6 +34,7 @@ class Toy:
     number: int
     counter: str
     fails: bool = False
+    dies: bool = False
 
     kind: ClassVar[str] = "toy"
     sources: ClassVar[tuple[str, ...]] = ("types",)
@@ -43,6 +45,8 @@ class Toy:
     def compute(self, place: Path, deadline: Deadline, say: Say) -> Found | None:
         with open(self.counter, "a") as file:
             file.write(f"{self.number}\n")
+        if self.dies:
+            os._exit(9)
         if self.fails:
             raise OSError("the disk is gone")
         return Found({"twice": 2 * self.number}, "fine", {"one": np.arange(self.number)})
@@ -63,6 +67,15 @@ def test_a_failed_run_is_passed_over_and_only_it_is_repeated(tmp_path: Path, job
     assert record is not None
     assert record.values == {"twice": 6}
     assert record.arrays["one"].tolist() == [0, 1, 2]
+
+
+def test_a_dead_worker_costs_its_own_run_and_no_other(tmp_path: Path) -> None:
+    counter, cabinet = str(tmp_path / "count"), Cabinet(tmp_path / "runs")
+    runs = [Toy(number, counter, dies=number in (1, 4)) for number in range(6)]
+    quiet = Console(quiet=True)
+    tally = execute(runs, cabinet, jobs=2, deadline=Deadline(), console=quiet)
+    assert (tally.there, tally.done, tally.failed, tally.left) == (0, 4, 2, 0)
+    assert [cabinet.load(run) is None for run in runs] == [run.dies for run in runs]
 
 
 def test_a_run_begun_among_others_stays_marked_though_it_ends_alone(tmp_path: Path) -> None:
