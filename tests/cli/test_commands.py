@@ -31,7 +31,7 @@ from mcal.store import (
 )
 from mcal.types import NO_LABEL, Purpose
 
-N_POOL, CLASSES = 400, ("ant", "bee", "cow")
+N_POOL, CLASSES = 600, ("ant", "bee", "cow")
 
 
 @pytest.fixture(scope="module")
@@ -128,9 +128,10 @@ def test_status_has_what_is_promised(finished: Path) -> None:
 
 
 def test_each_class_has_its_line(finished: Path) -> None:
-    rows = json.loads(mcal("status", finished, "--json").stdout)["class_intervals"]["classes"]
+    intervals = json.loads(mcal("status", finished, "--json").stdout)["class_intervals"]
+    rows, each = intervals["classes"], f"{100 * intervals['confidence_each']:.4g}%"
     for told in (mcal("status", finished).stdout, mcal("evaluate", finished).stdout):
-        assert "all intervals hold at once with 95% confidence, each by itself with 98" in told
+        assert f"all intervals hold at once with 95% confidence, each by itself with {each}" in told
         for row in rows:
             low, high = percent_at_least(row["low"]), percent_at_most(row["high"])
             interval = f"{low} and {high}"
@@ -154,7 +155,7 @@ def test_of_many_classes_the_least_sure_are_shown() -> None:
 
 def test_status_in_words_shows_the_bill(finished: Path) -> None:
     told = mcal("status", finished).stdout
-    for words in ("people's labels", "people alone", "$16.00", "saving", "target error     5.00%"):
+    for words in ("people's labels", "people alone", "$24.00", "saving", "target error     5.00%"):
         assert words in told
     assert "(errors among machine labels / all items); met" in told
     assert "(errors among machine labels / all items); met" in told
@@ -302,7 +303,7 @@ def test_evaluate_takes_another_truth(finished: Path, tmp_path: Path) -> None:
     np.save(tmp_path / "short.npy", np.zeros(3, np.int64))
     result = mcal("evaluate", finished, "--truth", tmp_path / "short.npy")
     assert result.exit_code == 1
-    assert result.stderr.startswith("mcal: truth: expected 400 labels, found ")
+    assert result.stderr.startswith("mcal: truth: expected 600 labels, found ")
 
 
 def test_evaluate_in_words(finished: Path) -> None:
@@ -345,7 +346,7 @@ def test_a_truth_that_is_too_short_is_told_before_a_campaign_begins(
     config = write_config(tmp_path, blobs, f'kind = "oracle"\npath = "{tmp_path / "short.npy"}"')
     result = mcal("run", config)
     assert result.exit_code == 1
-    assert "short.npy: expected 400 labels, one for each item of the pool, found 100" in (
+    assert "short.npy: expected 600 labels, one for each item of the pool, found 100" in (
         result.stderr
     )
     assert mcal("status", tmp_path / "blobs-campaign").exit_code == 1
@@ -469,7 +470,7 @@ def test_an_unfinished_campaign_says_so(blobs: Path, tmp_path: Path) -> None:
     np.save(tmp_path / "truth.npy", np.load(blobs / "truth.npy"))
     config = write_config(tmp_path, tmp_path, 'kind = "files"\npath = "to-label"')
     told = mcal("run", config).stdout
-    assert "2 of 400 items cannot be read and go to people: 3 (NaN or inf), 7 (NaN or inf)" in told
+    assert "2 of 600 items cannot be read and go to people: 3 (NaN or inf), 7 (NaN or inf)" in told
     first, *others = sorted((tmp_path / "to-label" / "todo").glob("*.csv"))
     assert others
     for sheet in (first, *others):
