@@ -146,7 +146,6 @@ def _active_learning(
                 recipe,
                 price=price,
                 target_error=target_error,
-                until_error=target_error,
                 seed=seed,
             )
             for seed in range(study.options.n_seeds(N_SEEDS))

@@ -117,11 +117,10 @@ class Study:
         recipe: str,
         delta: float,
         *,
-        until_error: float | None = None,
         seed: int = 0,
     ) -> Sweep | None:
-        """Recorded active learning; by default until every target asked for is met."""
-        until_error = until_error or min(self.options.chosen_targets())
+        """Recorded active learning, until every target asked for is met: one serves them all."""
+        until_error = min(self.options.chosen_targets())
         settings = self.settings_of(architecture, recipe, target_error=until_error)
         run = SweepRun(
             data,
@@ -153,16 +152,13 @@ class Study:
         *,
         price: float,
         target_error: float,
-        until_error: float | None = None,
         seed: int = 0,
     ) -> list[Row]:
         """A row for each delta that is done, of one seed."""
         rows = []
         settings = self.settings_of(architecture, recipe, price=price, target_error=target_error)
         for delta in self.options.chosen_deltas():
-            sweep = self.sweep(
-                data, architecture, recipe, delta, until_error=until_error, seed=seed
-            )
+            sweep = self.sweep(data, architecture, recipe, delta, seed=seed)
             if sweep is None:
                 continue
             outcome = sweep.outcome(settings)

@@ -1,7 +1,8 @@
 """Runs that are sweeps: active learning with batches of one size, every model recorded.
 
-What is bought depends on neither price nor target, so one sweep serves all of them: the rule that
-stops, and the bill, are those of ``mcal.simulation``'s ``NaiveAl`` on the recorded models.
+What is bought depends on neither price nor target, so one sweep to the smallest target of a
+command serves all of its own: the rule that stops, and the bill, are those of
+``mcal.simulation``'s ``NaiveAl`` on the recorded models.
 """
 
 from __future__ import annotations

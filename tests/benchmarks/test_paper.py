@@ -181,8 +181,9 @@ def test_a_headline_cut_short_compares_all_ways_on_the_first_seeds(
     assert seeds == ["0", "0", "1", "1", "2", "2", "0", "1"]  # two ways; then random labels
     kinds = [line.split()[1] for line in lines]
     assert kinds == sorted(kinds)  # campaigns, then sweeps
-    swept = [line.split()[-4:] for line in lines if " sweep " in line and " to 0.05 " in line]
+    swept = [line.split()[-3:] for line in lines if " sweep " in line]
     assert [each[-1] for each in swept] == ["0", "0", "1", "1", "2", "2"]  # two deltas
+    assert {each[0] for each in swept} == {"0.01"}  # on the way there it met 0.05
 
 
 def test_a_run_s_file_says_what_was_asked_and_what_answered(out: Path) -> None:
