@@ -100,9 +100,28 @@ def test_a_confidence_is_learned_from_what_some_member_has_not_seen() -> None:
 
 
 def test_members_that_would_be_all_the_same_are_refused() -> None:
-    with pytest.raises(ValueError, match="would be all the same, found 3"):
+    with pytest.raises(ValueError, match=r"not random: .* would be all the same, found 3"):
         ClassifierSettings(recipe="embedding", members=3)
     ClassifierSettings(recipe="embedding", members=3, ranking="learned")
+
+
+@pytest.mark.parametrize("name", ["epochs", "batch_size"])
+def test_a_head_that_is_solved_for_has_no_passes(name: str) -> None:
+    with pytest.raises(ValueError, match=f"{name}: .* computed from all labels at once.* found 5"):
+        ClassifierSettings.model_validate({"recipe": "embedding", name: 5})
+
+
+@pytest.mark.parametrize("recipe", ["fast", "embedding", "paper", "semi", "self"])
+def test_what_embeddings_may_have_is_told_as_it_is(vectors: Any, recipe: Any) -> None:
+    settings = ClassifierSettings(recipe=recipe, device="cpu")
+    try:
+        open_classifier(settings, vectors[0])
+    except ValueError as error:
+        said = str(error)
+        assert said.startswith("recipe: expected 'fast', 'embedding' or 'paper' for a pool")
+        assert recipe not in ("fast", "embedding", "paper")
+    else:
+        assert recipe in ("fast", "embedding", "paper")
 
 
 def test_epochs_of_pre_training_are_refused_where_there_is_none(vectors: Any) -> None:

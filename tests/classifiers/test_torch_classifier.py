@@ -240,5 +240,6 @@ def _fixed_normalisation(items: Any) -> Any:
 
 
 def test_semi_is_for_images(vectors: Any) -> None:
-    with pytest.raises(ValueError, match="recipe: expected one for embeddings, found 'semi'"):
+    message = "recipe: expected 'fast', 'embedding' or 'paper' for a pool .* found 'semi'"
+    with pytest.raises(ValueError, match=message):
         open_classifier(ClassifierSettings(recipe="semi", device="cpu"), vectors[0])

@@ -196,7 +196,7 @@ def recipe_for(
     needs images and there are none.
     """
     if name == "semi" and len(item_shape) != 3:
-        raise ValueError("recipe: expected one for embeddings, found 'semi', which needs images")
+        raise _needs_images("semi")
     if name == "paper":
         recipe = _PAPER
         if flip is not None:
@@ -242,10 +242,17 @@ def self_taught(
     Raises ``ValueError`` where there are no images.
     """
     if len(item_shape) != 3:
-        raise ValueError("recipe: expected one for embeddings, found 'self', which needs images")
+        raise _needs_images("self")
     numbers = _SELF_TAUGHT if architecture == "small-cnn" else _SELF_TAUGHT_DEEP
     numbers = replace(numbers, flip=augmentation_for(item_shape, flip).flip)
     return numbers if epochs is None else replace(numbers, epochs=epochs, most_items=sys.maxsize)
+
+
+def _needs_images(recipe: RecipeName) -> ValueError:
+    return ValueError(
+        "recipe: expected 'fast', 'embedding' or 'paper' for a pool of embeddings, found "
+        f"{recipe!r}, which needs images"
+    )
 
 
 def _is_small(item_shape: tuple[int, ...]) -> bool:

@@ -101,8 +101,9 @@ class ClassifierSettings(Model):
             )
         if self.ranking == "margin" and self.recipe == "embedding" and self.members > 1:
             raise ValueError(
-                "members: expected 1, or ranking = 'learned' beside them, for recipe 'embedding': "
-                f"its heads know no chance and would be all the same, found {self.members}"
+                "members: expected 1, or ranking = 'learned' beside them, with "
+                "recipe = 'embedding', whose trainings are not random: members taught by the same "
+                f"labels would be all the same, found {self.members}"
             )
         return self
 
@@ -116,7 +117,11 @@ class ClassifierSettings(Model):
             raise ValueError("path: expected features = 'file:PATH' or 'MODULE:FUNCTION' beside it")
         for name in ("epochs", "batch_size"):
             if self.recipe == "embedding" and getattr(self, name) is not None:
-                raise ValueError(f"{name}: expected none beside recipe = 'embedding', which solves")
+                raise ValueError(
+                    f"{name}: expected none beside recipe = 'embedding', whose head is computed "
+                    "from all labels at once, not trained in passes and batches, "
+                    f"found {getattr(self, name)}"
+                )
         of_itself = self.recipe == "self" or (
             self.recipe == "embedding" and self.features in (None, "self")
         )
