@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,7 +13,15 @@ from mcal.campaign.folding import differs_too_much, folding_saves_usd
 from mcal.campaign.models import Models
 from mcal.fitting import CurveFits, fit_curves
 from mcal.profiles import Profile, estimate_profile
-from mcal.settings import CertificateSettings, PlanSettings, PriceSettings, Settings
+from mcal.report.story import read_story
+from mcal.report.words import captions
+from mcal.settings import (
+    CertificateSettings,
+    LabelStudioSettings,
+    PlanSettings,
+    PriceSettings,
+    Settings,
+)
 from mcal.store import RunRecord, Store
 from mcal.types import Purpose
 from worlds import World, WorldClassifier, WorldModel
@@ -42,10 +52,11 @@ def fits_of(gamma: float) -> CurveFits:
 
 
 def run(folder: Path, pool: World, classifier: Any = None, **change: Any) -> Any:
-    settings = Settings(
-        prices=PriceSettings(gpu_usd_per_hour=0.0, fixed_cost_per_training=0.25),
-        **({"plan": PlanSettings(replicas=50, fold_test=True)} | change),
-    )
+    usual: dict[str, Any] = {
+        "prices": PriceSettings(gpu_usd_per_hour=0.0, fixed_cost_per_training=0.25),
+        "plan": PlanSettings(replicas=50, fold_test=True),
+    }
+    settings = Settings(**(usual | change))
     parts: dict[str, Any] = {"annotator": pool.annotator}
     classifiers = [classifier or pool.classifier]
     with Campaign.create(
@@ -136,40 +147,102 @@ def test_where_the_test_set_stays_out(tmp_path: Path, change: dict[str, Any]) ->
         assert max(each.n_train for each in store.runs()) == n_train
 
 
-def test_a_training_that_costs_more_than_it_saves_is_not_made(tmp_path: Path) -> None:
-    """The last of trainings that get dearer with the square of their items."""
-    pool = world()
-    with pytest.MonkeyPatch.context() as patch:
-        real = folding_saves_usd
-        patch.setattr(
-            "mcal.campaign.models.folding_saves_usd", lambda *a, **k: min(0.5, real(*a, **k))
-        )
-        run(tmp_path / "run", pool)
-    runs, n_train, _, reason = recorded(tmp_path / "run")
-    assert runs[-1].n_train == n_train
-    assert "test items too" not in reason
+@pytest.mark.parametrize(("costs_usd", "folds"), [(0.25, True), (2.5, False)])
+def test_a_training_that_costs_more_than_it_saves_is_not_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, costs_usd: float, folds: bool
+) -> None:
+    """To save $3 of $240, of which $1.20 are to be left once it is paid."""
+    monkeypatch.setattr("mcal.campaign.models.folding_saves_usd", lambda *_, **__: 3.0)
+    prices = PriceSettings(gpu_usd_per_hour=0.0, fixed_cost_per_training=costs_usd)
+    run(tmp_path / "run", world(), prices=prices)
+    runs, n_train, n_test, reason = recorded(tmp_path / "run")
+    assert runs[-1].n_train == n_train + folds * n_test
+    assert ("is expected to save $3.00" in reason) == folds
 
 
-def test_a_folded_model_that_went_wrong_does_not_label(tmp_path: Path) -> None:
-    class Breaks(WorldClassifier):
-        def train(self, pool: Any, indices: Any, labels: Any, **rest: Any) -> WorldModel:
-            model = super().train(pool, indices, labels, **rest)
-            with_test = indices.size not in {60, *range(100_000)} or self.breaks(indices)
-            return WorldModel(self.world, 1) if with_test else model
+class SeesTest(WorldClassifier):
+    """Knows which items are T's, and what to do when it is to be trained on them."""
 
-        def breaks(self, indices: Any) -> bool:
-            """Only B + T has an item of T, the first ones ever scored and never bought."""
-            return bool(np.isin(test_items, indices).any())
+    def __init__(self, pool: World, test_items: Any, with_test: Any) -> None:
+        super().__init__(pool)
+        self.test_items, self.with_test = test_items, with_test
 
-    pool = world()
-    whole = run(tmp_path / "whole", pool, plan=PlanSettings(replicas=50, fold_test=False))
-    with Store.open(tmp_path / "whole", read_only=True) as store:
-        test_items = store.labels(Purpose.TEST).indices
-    result = run(tmp_path / "run", pool, Breaks(pool))
+    def train(self, pool: Any, indices: Any, labels: Any, **rest: Any) -> WorldModel:
+        model = super().train(pool, indices, labels, **rest)
+        if np.isin(self.test_items, indices).any():
+            return self.with_test(model, rest["progress"])
+        return model
+
+
+@pytest.fixture(scope="module")
+def unfolded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Any]:
+    """The campaign that folds nothing, and its test set: that of the others too."""
+    folder = tmp_path_factory.mktemp("unfolded") / "run"
+    result = run(folder, world(), plan=PlanSettings(replicas=50, fold_test=False))
+    with Store.open(folder, read_only=True) as store:
+        return result, store.labels(Purpose.TEST).indices
+
+
+def test_a_folded_model_that_went_wrong_does_not_label(
+    tmp_path: Path, unfolded: tuple[Any, Any]
+) -> None:
+    pool, (whole, test_items) = world(), unfolded
+    broken = SeesTest(pool, test_items, lambda model, _: WorldModel(model.world, 1))
+    result = run(tmp_path / "run", pool, broken)
     runs, n_train, n_test, reason = recorded(tmp_path / "run")
     assert runs[-1].n_train == n_train + n_test
     assert "differs too much from the one in hand, which stays" in reason
     np.testing.assert_array_equal(result.labels, whole.labels)
+
+
+def test_a_last_training_that_takes_what_it_was_to_save_is_stopped(
+    tmp_path: Path, unfolded: tuple[Any, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool, (whole, test_items) = world(), unfolded
+    clock = SimpleNamespace(now=0.0, monotonic=lambda: clock.now)
+    monkeypatch.setattr("mcal.campaign.training.time", clock)
+
+    def slow(model: WorldModel, progress: Any) -> WorldModel:
+        for i in range(100):
+            clock.now += 3_600.0
+            progress(i / 100, "training")
+        return model
+
+    prices = PriceSettings(gpu_usd_per_hour=1.0, fixed_cost_per_training=0.25)
+    result = run(tmp_path / "run", pool, SeesTest(pool, test_items, slow), prices=prices)
+    runs, _, _, reason = recorded(tmp_path / "run")
+    assert runs[-1].status == "interrupted"
+    saved_usd = float(re.findall(r"expected to save \$([0-9.]+), but", reason)[0])
+    assert 0.0 < runs[-1].cost_usd <= saved_usd - 0.25
+    assert reason.split("; people check")[0].endswith("was stopped when it had cost as much")
+    np.testing.assert_array_equal(result.labels, whole.labels)
+
+
+def test_people_see_what_the_folded_model_says(tmp_path: Path) -> None:
+    """Not what the model says that it took the place of."""
+    pool = world(0.35, 0.20)
+    studio = LabelStudioSettings(url="http://127.0.0.1:1", project="World", show_guesses=True)
+    run(tmp_path / "run", pool, annotator=studio, target_error=0.04)
+    runs, n_train, n_test, reason = recorded(tmp_path / "run")
+    assert "differs" not in reason
+    assert runs[-1].n_train == n_train + n_test
+    with Store.open(tmp_path / "run", read_only=True) as store:
+        (rest,) = [batch for batch in store.batches() if batch.purpose is Purpose.REST]
+        indices, told = store.batch_indices(rest.batch_id), store.guesses(rest.batch_id)
+    folded, held = (
+        pool_model.score(pool.pool, indices).logits.argmax(axis=1)
+        for pool_model in (WorldModel(pool, n_train + n_test), WorldModel(pool, n_train))
+    )
+    assert np.any(folded != held)
+    assert told is not None
+    np.testing.assert_array_equal(told.labels, folded)
+
+
+@pytest.mark.parametrize("fold_test", [True, False])
+def test_the_report_says_whose_the_expected_curve_is(tmp_path: Path, fold_test: bool) -> None:
+    run(tmp_path / "run", world(), plan=PlanSettings(replicas=50, fold_test=fold_test))
+    caption = captions(read_story(tmp_path / "run"))["ranking"]
+    assert ("of the model before: the one that labels was trained on" in caption) == fold_test
 
 
 def test_a_kill_anywhere_in_the_last_training_comes_to_the_same_end(tmp_path: Path) -> None:

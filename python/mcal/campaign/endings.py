@@ -46,7 +46,8 @@ class Endings(Recording):
         first += why_uniform(frozen.plan, profile)
         words = first if n_audit else "an audit would cost more labels than it saves"
         reason = f"{decision.reason}; {words}"
-        return self.record_audit(frozen, reason, words, round_, name, self.details(decision))
+        details = self.details(decision, is_folded=trained.is_folded)
+        return self.record_audit(frozen, reason, words, round_, name, details)
 
     def record_audit(
         self,

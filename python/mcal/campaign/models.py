@@ -211,24 +211,28 @@ class Models(Budgeted):
         people_usd = settings.prices.people.total_usd(self.pool.n_pool)
         if saves_usd - costs_usd < LEAST_SAVING * people_usd:
             return held, ""
-        trained = self._train_on(
-            name,
-            round_,
-            f"fold:{name}",
-            np.concatenate([indices, test.indices[usable]]),
-            np.concatenate([labels, test.labels[usable]]),
-            self.facts.readable(self.facts.unasked()),
-            math.inf,
-        )
-        self.trainer.finish(trained)
         words = (
             f"one more training, for ${costs_usd:,.2f}, on the {n_test:,} test items too is "
             f"expected to save ${saves_usd:,.2f}"
         )
+        try:
+            trained = self._train_on(
+                name,
+                round_,
+                f"fold:{name}",
+                np.concatenate([indices, test.indices[usable]]),
+                np.concatenate([labels, test.labels[usable]]),
+                self.facts.readable(self.facts.unasked()),
+                saves_usd - settings.prices.fixed_cost_per_training,
+            )
+        except OutOfMoney:
+            return held, f"{words}, but was stopped when it had cost as much"
+        self.trainer.finish(trained)
         before = held.scores.labels[np.isin(held.scores.indices, trained.scores.indices)]
         if differs_too_much(trained.scores.labels, before, profile):
             words += ", but its model differs too much from the one in hand, which stays"
             return held, words
+        self.at_hand[name] = trained = replace(trained, is_folded=True)
         return trained, words
 
     def guesses_by(self, trained: Trained, indices: IndexArray) -> Guesses | None:

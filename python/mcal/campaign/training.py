@@ -65,6 +65,7 @@ class Trained:
     scores: ItemScores
     meter: _Meter
     checkpoint: Path
+    is_folded: bool = False  # trained on T too, so that nothing has measured it
 
 
 class _Watch:

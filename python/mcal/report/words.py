@@ -227,6 +227,12 @@ def captions(story: Story) -> dict[str, str]:
         "the intervals that hold for all classes at once. Few items of each class are audited, so "
         "they are wide; that does not weaken the promise for all labels.",
     }
+    drawn = _last(story, "audit")
+    if drawn is not None and drawn.details.get("is_folded"):
+        texts["ranking"] += (
+            " What was expected is of the model before: the one that labels was trained on the "
+            "test set too."
+        )
     if told_of and summary.finished_at is not None:
         held = sum(_held(f.interval_usd, summary.total_cost_usd) for f in told_of)
         texts["forecasts"] += f" {held} of {len(told_of)} intervals held the bill."
