@@ -102,6 +102,28 @@ def test_blocks_make_no_difference_and_reading_is_reported(
     assert "128 of 200 items read" in said
 
 
+def test_the_share_is_how_far_it_is_and_not_of_a_limit_on_steps(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("mcal.classifiers.heads._REPORT_EVERY_S", 0.0)
+    random = np.random.default_rng(0)
+    x = torch.from_numpy(random.normal(size=(200, 8)).astype(np.float32))
+    y = torch.from_numpy(random.integers(0, 3, 200))
+    said: list[tuple[float, str]] = []
+
+    def progress(share: float, words: str) -> None:
+        said.append((share, words))
+
+    fit_head(torch.nn.Linear(8, 3), [x], y, penalty=1e-4, progress=progress)
+    assert said[0] == (0.0, "200 of 200 items read")
+    shares = [share for share, _ in said]
+    assert shares == sorted(shares)
+    assert len(said) < 60  # of 200 steps at most
+    assert shares[-2] > 0.8
+    assert shares[len(shares) // 2] > 0.2
+    assert said[-1] == (1.0, f"step {len(said) - 2} of the head")
+
+
 def test_what_is_not_resident_is_read_block_by_block(
     vectors: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

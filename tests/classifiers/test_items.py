@@ -137,3 +137,13 @@ def test_a_pool_of_blank_items_is_normalised_too(
     pool.items, pool.n_pool = pool.items[:n], n
     monkeypatch.setattr(pool, "broken", lambda: dict.fromkeys(range(n), "torn"))
     assert torch.isfinite(Items(pool, torch.device("cpu")).normalisation().std).all()
+
+
+def test_what_is_read_is_counted_of_all_that_is_wanted(images: Any) -> None:
+    items = Items(images[0], CPU)
+    list(items.blocks([np.arange(130)]))
+    said: list[tuple[float, str]] = []
+    items.keep(np.array([*range(200), 0]), lambda share, words: said.append((share, words)))
+    assert said == [(0.0, "194 of 200 items read"), (0.0, "200 of 200 items read")]
+    items.keep(np.arange(200), lambda share, words: said.append((share, words)))
+    assert len(said) == 2  # nothing to read

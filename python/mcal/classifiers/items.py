@@ -77,14 +77,18 @@ class Items:
     def keep(self, indices: IndexArray, progress: Progress) -> None:
         """Read what is still to be read of these items, if they are to stay on the device.
 
-        ``progress`` hears of every few items, with the share 0.
+        ``progress`` hears of every few items, with the share 0; those that are there count as read.
         """
         if self._kept is None:
             return
-        missing = np.unique(indices[~self._has[indices]])
+        wanted = np.unique(indices)
+        missing = wanted[~self._has[wanted]]
+        n_read = wanted.size - missing.size
         for start in range(0, missing.size, _KEPT_AT_ONCE):
-            self._take(missing[start : start + _KEPT_AT_ONCE])
-            progress(0.0, f"{start:,} of {missing.size:,} items read")
+            some = missing[start : start + _KEPT_AT_ONCE]
+            self._take(some)
+            n_read += some.size
+            progress(0.0, f"{n_read:,} of {wanted.size:,} items read")
 
     def resident(self, indices: IndexArray) -> torch.Tensor | None:
         """The pool's items by index, of which these at least are there; None while one is not."""
