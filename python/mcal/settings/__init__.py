@@ -13,6 +13,7 @@ from .annotator import (
     OracleSettings,
     WebSettings,
 )
+from .prices import PriceSettings, PriceTier
 from .tree import (
     CertificateSettings,
     ClassifierSettings,
@@ -20,8 +21,6 @@ from .tree import (
     LabelsSettings,
     PlanSettings,
     PoolSettings,
-    PriceSettings,
-    PriceTier,
     Settings,
 )
 
