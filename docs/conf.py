@@ -99,9 +99,12 @@ def _signature(
 def _reachable(
     app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any
 ) -> None:
-    """Wide code can be scrolled by keyboard, and furo's captions are headings of a level."""
+    """Wide code and tables can be scrolled by keyboard; captions are headings of a level."""
     if "body" in context:
-        context["body"] = context["body"].replace("<pre>", '<pre tabindex="0">')
+        body = context["body"].replace("<pre>", '<pre tabindex="0">')
+        context["body"] = body.replace(
+            '<div class="table-wrapper', '<div tabindex="0" class="table-wrapper'
+        )
     tree = context.get("furo_navigation_tree", "")
     context["furo_navigation_tree"] = tree.replace(
         'class="caption" role="heading"', 'class="caption" role="heading" aria-level="2"'

@@ -494,7 +494,9 @@ def test_an_unfinished_campaign_says_so(blobs: Path, tmp_path: Path) -> None:
     assert "wrong machine label" not in told  # the machine has given none
     wrong = np.load(truth)[[int(row["index"]) for row in rows]] != 0
     assert f"realised error   {wrong.mean():.2%} (all wrong labels / items with a label)" in told
-    assert f"{N_POOL - len(rows)} of {N_POOL} items have no label yet" in mcal("export", folder).stderr
+    assert (
+        f"{N_POOL - len(rows)} of {N_POOL} items have no label yet" in mcal("export", folder).stderr
+    )
     status = json.loads(mcal("status", folder, "--json").stdout)
     assert (status["n_broken"], status["estimated_error"], status["saving"]) == (2, None, None)
     assert "cannot be read   2 items" in mcal("status", folder).stdout

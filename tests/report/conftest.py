@@ -79,7 +79,7 @@ KINDS: dict[str, Callable[[Path], Path]] = {
     "hopeless": partial(run, target_error=0.0001),
     "hopeless, the rest to come": partial(run, target_error=0.0001, until=Move.ASK_REST),
     "hopeless, uncertified": partial(run, target_error=0.0001, certificate=NONE),
-    "of the machine's labels": partial(run, target="machine"),
+    "of the machine's labels": partial(run, world=LARGE, target="machine"),
     "weighted": partial(run, world=LARGE, certificate=CertificateSettings(kind="weighted")),
     "tiny": partial(run, world=TINY, prices=PriceSettings()),  # a fixed cost would not be worth it
     "all known": partial(run, known=(np.arange(WORLD.n_pool), WORLD.truth)),
