@@ -15,7 +15,7 @@ from mcal.campaign import Campaign
 from mcal.errors import SettingsError, StoreError
 from mcal.pools import open_pool, read_truth
 from mcal.quoting import Quote
-from mcal.quoting.prior import _early, _trained_at, draw_prior
+from mcal.quoting.prior import PriorDraw, _early, _trained_at, draw_prior
 from mcal.settings import (
     ConsensusSettings,
     LabelsSettings,
@@ -179,10 +179,11 @@ def test_a_prior_quote_counts_what_a_campaign_has_bought(tmp_path: Path) -> None
     assert before.hours - after.hours == pytest.approx(24.0 + summary.n_human / 100.0)
 
 
-def test_what_is_spent_is_the_least_of_a_prior_quote(tmp_path: Path) -> None:
+def test_what_is_spent_is_the_least_of_a_prior_quote(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     world, folder = make_blobs(2000, 1.2), tmp_path / "run"
-    prices = PriceSettings(price_per_label=0.01, fixed_cost_per_training=500.0)
-    settings = Settings(prices=prices)
+    settings = Settings()
     with Campaign.create(
         folder,
         pool=world.pool,
@@ -192,11 +193,16 @@ def test_what_is_spent_is_the_least_of_a_prior_quote(tmp_path: Path) -> None:
     ) as campaign:
         while campaign.summary().rounds == 0:
             campaign.step()
-        found = mcal.quote(settings, folder, n_draws=8)
-    assert found.basis == "prior"
-    assert found.interval_usd is not None
-    assert found.spent_usd > 500.0
-    assert min(found.total_usd, *found.interval_usd) >= found.spent_usd
+        spent = campaign.summary()
+    # Worlds that cost nothing: far below what this campaign has spent already.
+    free = [PriorDraw(total_usd=0.0, n_human=0, n_waits=0)] * 8
+    monkeypatch.setattr("mcal.quoting.quotes.draw_prior", lambda *args, **more: free)
+    found = mcal.quote(settings, folder, n_draws=8)
+    assert (found.basis, found.rounds) == ("prior", 1)
+    assert found.spent_usd == spent.total_cost_usd > 1.0
+    assert found.total_usd == pytest.approx(found.spent_usd)
+    assert found.interval_usd == pytest.approx((found.spent_usd, found.spent_usd))
+    assert found.n_human == spent.n_human
 
 
 @pytest.mark.parametrize("preset", ["default", "paper"])
