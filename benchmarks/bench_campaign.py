@@ -50,13 +50,19 @@ def main() -> None:
     parser.add_argument("--price", type=float, default=0.04, help="dollars for a label")
     parser.add_argument("--preset", choices=("default", "paper"), default="default")
     parser.add_argument("--architecture", default="auto")
-    parser.add_argument("--recipe", choices=("fast", "paper"), default="fast")
+    parser.add_argument("--recipe", choices=("fast", "semi", "self", "paper"), default="fast")
+    parser.add_argument("--epochs", type=int, help="of a training, instead of the recipe's own")
+    parser.add_argument("--members", type=int, default=1, help="networks that vote")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--replicas", type=int, default=500, help="0: the point plan decides")
     parser.add_argument("--jobs", type=int, default=1, help="campaigns at a time")
     arguments = parser.parse_args()
     candidate = ClassifierSettings(
-        architecture=arguments.architecture, recipe=arguments.recipe, device=arguments.device
+        architecture=arguments.architecture,
+        recipe=arguments.recipe,
+        epochs=arguments.epochs,
+        members=arguments.members,
+        device=arguments.device,
     )
 
     print(f"{arguments.dataset}, {os.cpu_count()} processors, {platform.machine()}")

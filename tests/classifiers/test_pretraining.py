@@ -182,10 +182,13 @@ def test_broken_items_teach_nothing(images: Any, monkeypatch: pytest.MonkeyPatch
 
 def test_rounds_and_candidates_share_it(images: Any, tmp_path: Path) -> None:
     pool, labels = images
-    options: Any = {"device": "cpu", "pretrain_epochs": 2}
     candidates = [
-        open_classifier(ClassifierSettings(recipe=recipe, **options), pool, cache=tmp_path)
-        for recipe in ("self", "embedding")
+        open_classifier(
+            ClassifierSettings(recipe=recipe, epochs=epochs, pretrain_epochs=2, device="cpu"),
+            pool,
+            cache=tmp_path,
+        )
+        for recipe, epochs in (("self", 100), ("embedding", None))
     ]
     assert [c.name for c in candidates] == ["small-cnn/self", "small-cnn-self/embedding"]
     said: list[list[str]] = []
@@ -232,13 +235,13 @@ def test_a_gpu_repeats_the_step_from_a_recording(images: Any) -> None:
     torch.testing.assert_close(losses["eager"], losses["recorded"], atol=2e-2, rtol=0.1)
 
 
-@pytest.mark.parametrize("recipe", ["self", "embedding"])
+@pytest.mark.parametrize(("recipe", "epochs"), [("self", 50), ("embedding", None)])
 def test_progress_never_falls(
-    images: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recipe: Any
+    images: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recipe: Any, epochs: int | None
 ) -> None:
     pool, labels = images
     monkeypatch.setattr(module, "_REPORT_EVERY_S", 0.0)
-    settings = ClassifierSettings(recipe=recipe, pretrain_epochs=1, epochs=None, device="cpu")
+    settings = ClassifierSettings(recipe=recipe, pretrain_epochs=1, epochs=epochs, device="cpu")
     shares: list[float] = []
     opened = open_classifier(settings, pool, cache=tmp_path)
     opened.train(

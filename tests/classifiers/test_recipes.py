@@ -48,19 +48,6 @@ def test_semi_costs_the_same_however_many_labels() -> None:
     assert 2 * halved.n_unlabelled == semi.n_unlabelled
 
 
-def test_squares_are_hidden_where_labels_are_seen_often() -> None:
-    fast = recipe_for("fast", "small-cnn", (28, 28, 1))  # 300 steps of 128, then 7 epochs
-    sizes = (10, 1920, 6000, 70_000)
-    hidden = [fast.for_labels(n, 70_000).augmentation.erase_share for n in sizes]
-    assert hidden == [0.25, 0.25, 0.0, 0.0]
-    shares = [fast.for_labels(n, 70_000).augmentation.erase_share for n in range(100, 8000, 10)]
-    changes = np.diff(shares)
-    assert np.all(changes <= 0.0)
-    assert changes.min() > -0.003  # a jump would be one in the learning curve
-    deep = recipe_for("fast", "resnet18", (32, 32, 3))
-    assert deep.for_labels(50_000, 60_000) == deep
-
-
 @pytest.mark.parametrize("shape", [(28, 28, 1), (32, 32, 3), (224, 224, 3)])
 def test_who_knows_about_mirror_images_is_believed(shape: tuple[int, ...]) -> None:
     for name in ("fast", "semi", "self", "paper"):

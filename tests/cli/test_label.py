@@ -55,8 +55,10 @@ def started(*arguments: object) -> tuple[subprocess.Popen[str], str]:
 
 
 class Person:
-    def __init__(self, address: str) -> None:
-        self._client = httpx.Client(base_url=address.partition("/?")[0], timeout=60.0)
+    def __init__(self, address: str, cookies: httpx.Cookies | None = None) -> None:
+        self._client = httpx.Client(
+            base_url=address.partition("/?")[0], timeout=60.0, cookies=cookies
+        )
         assert self._client.get(address).status_code == 200
         self.n_said = 0
 
@@ -65,6 +67,11 @@ class Person:
 
     def __exit__(self, *error: object) -> None:
         self._client.close()
+
+    @property
+    def cookies(self) -> httpx.Cookies:
+        """What tells the page who comes back; others wait for what this person has taken."""
+        return self._client.cookies
 
     def ask(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         answer = self._client.post(path, json=body)
@@ -98,7 +105,7 @@ def test_one_command_labels_a_pool_and_continues(config: Path) -> None:
     folder = config.with_name("blobs-campaign")
     process, again = started(folder, "--port", 0, "--exit-when-done")
     assert again.partition("?key=")[2] == address.partition("?key=")[2]
-    with Person(again) as person:
+    with Person(again, person.cookies) as person:
         status = person.label(until="done")
     assert status["bill"][3]["n_items"] == N_POOL
     assert status["promise"].startswith("Certified error")

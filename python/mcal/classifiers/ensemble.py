@@ -27,6 +27,7 @@ from mcal.types import (
 from mcal.whole_file import partial_name, whole_file
 
 from ._torch import torch
+from .reports import spans
 
 __all__ = [
     "Ensemble",
@@ -34,8 +35,6 @@ __all__ = [
     "load_members",
     "mean_log_p",
     "save_members",
-    "span",
-    "spans",
     "train_members",
 ]
 
@@ -145,20 +144,6 @@ def train_members(
         )
         for at, (indices, labels) in enumerate(parts)
     ]
-
-
-def span(progress: Progress, begin: float, end: float, what: str) -> Progress:
-    """Report the progress of ``what`` as that of the whole from ``begin`` to ``end``."""
-
-    def report(share: float, words: str) -> None:
-        progress(begin + (end - begin) * share, f"{what}: {words}")
-
-    return report
-
-
-def spans(progress: Progress, n: int, what: str = "member") -> list[Progress]:
-    """Report the progress of ``n`` equal parts, one after the other, as that of the whole."""
-    return [span(progress, at / n, (at + 1) / n, f"{what} {at + 1} of {n}") for at in range(n)]
 
 
 def save_members(

@@ -24,8 +24,9 @@ from mcal.types import (
 
 from ._torch import torch
 from .confidence import Confidence, fit_confidence
-from .ensemble import load_members, mean_log_p, save_members, span, spans, train_members
+from .ensemble import load_members, mean_log_p, save_members, train_members
 from .neighbours import nearest
+from .reports import span, spans
 
 __all__ = ["CrossFitted", "CrossFittedModel", "doubtful_features", "fold_of"]
 

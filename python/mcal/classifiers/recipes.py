@@ -125,17 +125,6 @@ class Recipe:
         """Items without labels in a step."""
         return self.batch_size * self.consistency.per_label if self.consistency else 0
 
-    def for_labels(self, n_train: int, n_items: int) -> Recipe:
-        """This recipe, hiding smaller squares where each label is seen less than 20 times.
-
-        None are left at 7 times. Measured on Fashion-MNIST: what wins 2 % of the pool with 1,000
-        labels, seen 38 times each, loses 0.5 % with 6,000, seen 7 times.
-        """
-        seen = self.step_count(n_train, n_items) * self.batch_size / n_train
-        part = min(1.0, max(0.0, (seen - 7) / (20 - 7)))  # no jump, or a learning curve would bend
-        erase_share = part * self.augmentation.erase_share
-        return replace(self, augmentation=replace(self.augmentation, erase_share=erase_share))
-
     def rate(self, share: float) -> float:
         """Learning rate when ``share``, in [0, 1], of the steps is done."""
         if self.schedule == "steps":
@@ -273,22 +262,23 @@ _PAPER = Recipe(
     label_smoothing=0.0,
     augmentation=Augmentation(shift_share=0.125, flip=True),
 )
-# Measured on Fashion-MNIST with the small network: label smoothing wins 0.5 % of the pool, three
-# views 2 %, a hidden square 0.3 to 2 %. Weights averaged change nothing where the rate falls to 0.
+# Measured on Fashion-MNIST with the small network, one seed. The machine's share with 4,000 labels:
+# 80.4 % of the pool after 7 epochs, 84.3 after 20, 85.4 after 40, 86.0 after 80; with 300 labels:
+# 67.4 after 320 steps, 69.4 after 640. 1 % is $28; 40 epochs of 4,000 take one core 45 seconds.
 _FAST = Recipe(
     name="fast",
-    epochs=7,
+    epochs=40,
     batch_size=128,
     optimizer="sgd",
     peak_rate=0.3,
     weight_decay=5e-4,
     schedule="one-cycle",
-    min_steps=300,
+    min_steps=600,
     label_smoothing=0.1,
     augmentation=Augmentation(),
     views=3,
 )
-_FAST_DEEP = replace(_FAST, epochs=40, peak_rate=0.1, min_steps=600, average_share=0.1, views=6)
+_FAST_DEEP = replace(_FAST, peak_rate=0.1, average_share=0.1, views=6)
 _SEMI = replace(
     _FAST,
     name="semi",
@@ -321,8 +311,8 @@ _FAST_LINEAR = replace(
     weight_decay=0.05,
     label_smoothing=0.0,
 )
-# Measured on digits and on features of Fashion-MNIST: as good from 1e-5 to 3e-4, whatever the
-# number of labels; choosing it by cross-validation wins nothing and takes 20 times as long.
+# Measured on digits with 30 to 300 labels: as good from 1e-5 to 3e-4; choosing it by
+# cross-validation wins nothing and takes 20 times as long.
 _PENALTY = 1e-4
 _SELF_TAUGHT = Pretraining(
     epochs=30,

@@ -41,7 +41,6 @@ def train_network(
     """
     device = network.head.weight.device
     items.keep(np.concatenate([indices, unlabelled]), progress)
-    recipe = recipe.for_labels(indices.size, unlabelled.size)
     steps = recipe.step_count(indices.size, unlabelled.size)
     schedule = _schedule(recipe, indices.size, unlabelled.size, steps, seed)
     take = step_for(network, recipe, normalisation, seed)
