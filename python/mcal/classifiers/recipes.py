@@ -309,6 +309,7 @@ _FAST_LINEAR = replace(
     optimizer="adamw",
     peak_rate=0.02,
     weight_decay=0.05,
+    min_steps=300,
     label_smoothing=0.0,
 )
 # Measured on digits with 30 to 300 labels: as good from 1e-5 to 3e-4; choosing it by
