@@ -61,7 +61,7 @@ def test_the_estimate_of_the_error_is_not_biased(tmp_path: Path) -> None:
     assert np.mean(estimated) == pytest.approx(np.mean(realised), rel=0.35)
 
 
-N_SEEDS = 8
+N_SEEDS = 14
 
 
 @pytest.mark.parametrize("target", ["set", "machine"])

@@ -84,7 +84,7 @@ def test_progress_ends_with_everything_done() -> None:
     assert told[-1][1] == "4 of 4 pools"
 
 
-@pytest.mark.parametrize(("target", "n_campaigns"), [("set", 12), ("machine", 7)])
+@pytest.mark.parametrize(("target", "n_campaigns"), [("set", 20), ("machine", 7)])
 def test_the_promise_is_kept_as_often_as_promised(target: str, n_campaigns: int) -> None:
     settings = Settings(target=target, plan=QUICK)  # type: ignore[arg-type]
     worlds = [WORLDS[f"any-{family}"].resized(2_000) for family in ("power", "plateau")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,18 +10,22 @@ import numpy as np
 import pytest
 
 import mcal
-from mcal.cuda import interchange, why_no_device
+from mcal.cuda import open_device, why_no_device
+from mcal.selection._cuda.rows import Streamed
+
+pytestmark = pytest.mark.xdist_group("large")  # one after the other: each takes gigabytes
 
 
 @pytest.fixture
-def xp() -> Any:
+def xp() -> Iterator[Any]:
     """CuPy, where its device has 8 GB."""
     if (reason := why_no_device()) is not None:
         pytest.skip(reason)
-    device = interchange.open_device(0)
+    device = open_device(0)
     if (free := device.free_bytes()) < 8e9:
         pytest.skip(f"8 GB are needed, {free:,} bytes are free")
-    return device.xp
+    yield device.xp
+    device.xp.get_default_memory_pool().free_all_blocks()
 
 
 def test_more_scores_than_32_bits_count(xp: Any) -> None:
@@ -48,7 +53,10 @@ def test_rows_of_a_host_that_do_not_fit_are_streamed(
         x = np.load(tmp_path / "x.npy", mmap_mode="r")
     # Room for x or for the work, not for both.
     monkeypatch.setattr("mcal.cuda.cupy_device.CupyDevice.free_bytes", lambda self: x.nbytes)
+    streamed, chunks = [], Streamed.chunks
+    monkeypatch.setattr(Streamed, "chunks", lambda self: streamed.append(1) or chunks(self))
     found = mcal.k_center(x, 30, centers=[0, 1_499_999], engine="cuda")
+    assert streamed
     wanted = mcal.k_center(x, 30, centers=[0, 1_499_999], engine="cpu")
     assert (found.engine, wanted.engine) == ("cuda", "cpu")
     np.testing.assert_array_equal(found.positions, wanted.positions)
