@@ -29,6 +29,7 @@ import numpy as np
 from mcal.campaign import Campaign
 from mcal.pools import read_truth
 from mcal.settings import (
+    CertificateSettings,
     ClassifierSettings,
     OracleSettings,
     PlanSettings,
@@ -45,7 +46,8 @@ COLUMNS += ("error", "est", "cert", "s", "train_s", "score_s")
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--dataset", default="fashion-mnist")
-    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--seeds", type=int, default=5, help="how many")
+    parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--target-error", type=float, default=0.05)
     parser.add_argument("--price", type=float, default=0.04, help="dollars for a label")
     parser.add_argument("--preset", choices=("default", "paper"), default="default")
@@ -53,6 +55,8 @@ def main() -> None:
     parser.add_argument("--recipe", choices=("fast", "semi", "self", "paper"), default="fast")
     parser.add_argument("--epochs", type=int, help="of a training, instead of the recipe's own")
     parser.add_argument("--members", type=int, default=1, help="networks that vote")
+    parser.add_argument("--ranking", choices=("margin", "learned"), default="margin")
+    parser.add_argument("--certificate", choices=("audit", "weighted", "none"), default="audit")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--replicas", type=int, default=500, help="0: the point plan decides")
     parser.add_argument("--jobs", type=int, default=1, help="campaigns at a time")
@@ -62,6 +66,7 @@ def main() -> None:
         recipe=arguments.recipe,
         epochs=arguments.epochs,
         members=arguments.members,
+        ranking=arguments.ranking,
         device=arguments.device,
     )
 
@@ -77,9 +82,10 @@ def main() -> None:
             annotator=OracleSettings(),
             prices=PriceSettings(price_per_label=arguments.price),
             classifier=[candidate],
+            certificate=CertificateSettings(kind=arguments.certificate),
             plan=PlanSettings(replicas=arguments.replicas),
         )
-        for seed in range(arguments.seeds)
+        for seed in range(arguments.first_seed, arguments.first_seed + arguments.seeds)
     ]
     spawned = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(arguments.jobs, mp_context=spawned) as pool:

@@ -10,7 +10,7 @@ from .datasets import DataSet
 from .drawing import COLOURS, MARKERS
 from .options import PAPERS
 from .printed import DRAWN, TABLE_1, TABLE_2, TEXT, service
-from .results import human_usd, oracle_row
+from .results import oracle_row
 from .study import Product, Study
 
 if TYPE_CHECKING:
@@ -31,18 +31,19 @@ def figure_7(study: Study) -> Product:
     for data in study.data:
         rows += _paper_bars(data, price)
         n_items = study.options.n_items(data.n_items)
-        rows.append(_bar(data, price, "people only", human_usd(n_items, price), n_items))
+        people_usd = study.people_usd(n_items, price)
+        rows.append(_bar(data, price, "people only", people_usd, n_items, people_usd))
         for who, policy, recipe in study.ways():
             row = _campaign(study, data, price, policy, recipe)
             if row is not None:
-                rows.append(_bar(data, price, who, row["total_usd"], n_items))
+                rows.append(_bar(data, price, who, row["total_usd"], n_items, people_usd))
         recipe = study.options.chosen_recipes()[0]
         for architecture in study.options.chosen_architectures(PAPERS):
             found = _naive(study, data, architecture, price)
             if found:
                 best = oracle_row([found])
                 who = f"{best['learner']}, {architecture}/{recipe}"
-                rows.append(_bar(data, price, who, best["total_usd"], n_items))
+                rows.append(_bar(data, price, who, best["total_usd"], n_items, people_usd))
     keys = list(dict.fromkeys(row["data"] for row in rows))
     return Product(
         "figure-7",
@@ -69,9 +70,8 @@ def delta_costs(study: Study, name: str, price: float, value: str = "total_usd")
             rows += _naive(study, data, architecture, price)
         if value != "total_usd":
             continue
-        lines.append(
-            {"data": data.key, "who": "people only", "total_usd": human_usd(n_items, price)}
-        )
+        people_usd = study.people_usd(n_items, price)
+        lines.append({"data": data.key, "who": "people only", "total_usd": people_usd})
         for who, policy, recipe in study.ways():
             row = _campaign(study, data, price, policy, recipe)
             if row is not None:
@@ -230,18 +230,19 @@ def _paper_bars(data: DataSet, price: float) -> list[Row]:
     rows = []
     for cell in TABLE_1:
         if (cell.dataset, cell.price) == (data.name, price):
+            bar = partial(
+                _bar,
+                data,
+                price,
+                n_items=round(cell.human_usd / price),
+                people_usd=float(cell.human_usd),
+            )
             usd, is_bound = cell.repriced
-            n_items = round(cell.human_usd / price)
-            rows.append(_bar(data, price, "paper: MCAL, as printed", cell.total_usd, n_items))
-            who = f"paper: MCAL, all of X{' (>=)' if is_bound else ''}"
-            rows.append(_bar(data, price, who, usd, n_items))
+            rows.append(bar("paper: MCAL, as printed", cell.total_usd))
+            rows.append(bar(f"paper: MCAL, all of X{' (>=)' if is_bound else ''}", usd))
             rows += [
-                _bar(
-                    data,
-                    price,
-                    f"paper: oracle AL, {other.architecture}",
-                    other.repriced_usd or other.total_usd,
-                    n_items,
+                bar(
+                    f"paper: oracle AL, {other.architecture}", other.repriced_usd or other.total_usd
                 )
                 for other in TABLE_2
                 if (other.dataset, other.price) == (data.name, price)
@@ -249,8 +250,9 @@ def _paper_bars(data: DataSet, price: float) -> list[Row]:
     return rows
 
 
-def _bar(data: DataSet, price: float, who: str, total_usd: float, n_items: int) -> Row:
-    people_usd = human_usd(n_items, price)
+def _bar(
+    data: DataSet, price: float, who: str, total_usd: float, n_items: int, people_usd: float
+) -> Row:
     return {
         "data": data.key,
         "price": price,

@@ -14,7 +14,6 @@ from .runs import Record
 __all__ = [
     "campaign_row",
     "device_minutes",
-    "human_usd",
     "kept",
     "oracle_row",
     "seeds_row",
@@ -26,11 +25,6 @@ MEANS = (
     *("test_share", "train_share", "machine_share", "rounds", "human_only_usd", "labels_usd"),
     *("fee_usd", "training_usd", "total_usd", "saving", "error", "gpu_minutes"),
 )
-
-
-def human_usd(n_items: int, price: float) -> float:
-    """People alone."""
-    return n_items * price
 
 
 def campaign_row(records: Sequence[Record]) -> Row:

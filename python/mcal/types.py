@@ -56,6 +56,7 @@ __all__ = [
     "TellsPeople",
     "TrainedModel",
     "Wakes",
+    "WarmStarts",
     "derive_seed",
     "no_progress",
 ]
@@ -334,6 +335,27 @@ class SeesUnlabelled(Protocol):
         self, pool: Pool, indices: IndexArray, *, progress: Progress = no_progress
     ) -> npt.NDArray[np.float32]:
         """(K, D) float32 of the items at ``indices``; like items are near to each other."""
+        ...
+
+
+@runtime_checkable
+class WarmStarts(Protocol):
+    """A classifier whose trainings may begin with the model of the round before."""
+
+    warm_start: bool
+    """Whether those of this one do."""
+
+    def train_from(
+        self,
+        former: TrainedModel,
+        pool: Pool,
+        indices: IndexArray,
+        labels: IndexArray,
+        *,
+        seed: int,
+        progress: Progress = no_progress,
+    ) -> TrainedModel:
+        """As ``train``, from ``former``: a model that this classifier trained or loaded."""
         ...
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from ..errors import AnnotatorError
 from ..profiles import Profile
 from ..settings import Settings
 from ..store import Store
-from ..types import NO_LABEL, Annotator, Classifier, Guesses, IndexArray, Pool, Purpose
+from ..types import NO_LABEL, Annotator, Classifier, Guesses, IndexArray, Pool, Purpose, WarmStarts
 from .budgeted import Budgeted
 from .collapse import find_collapse
 from .facts import COLLAPSE, Facts
@@ -224,6 +225,7 @@ class Models(Budgeted):
                 np.concatenate([labels, test.labels[usable]]),
                 self.facts.readable(self.facts.unasked()),
                 saves_usd - settings.prices.fixed_cost_per_training,
+                held.checkpoint if self._starts_warm(name) else None,
             )
         except OutOfMoney:
             return held, f"{words}, but was stopped when it had cost as much"
@@ -256,7 +258,22 @@ class Models(Budgeted):
         test = self.store.labels(Purpose.TEST).indices
         to_score = np.union1d(test, self.facts.readable(self.facts.unasked()))
         purpose = f"train:{name}"
-        return self._train_on(name, round_, purpose, indices, labels, to_score, limit_usd)
+        former = self._former(name, round_)
+        return self._train_on(name, round_, purpose, indices, labels, to_score, limit_usd, former)
+
+    def _starts_warm(self, name: str) -> bool:
+        classifier = self.classifiers[name]
+        return isinstance(classifier, WarmStarts) and classifier.warm_start
+
+    def _former(self, name: str, round_: int) -> Path | None:
+        """What a candidate's training of a round begins with: the model that it had before, if so.
+
+        By the record, so that a killed process comes to the same one.
+        """
+        before = self.facts.last_trained(round_ - 1, name) if self._starts_warm(name) else None
+        if before is None:
+            return None
+        return self.trainer.recorded(name, self.facts.model_round(before[0], name))
 
     def _train_on(
         self,
@@ -267,6 +284,7 @@ class Models(Budgeted):
         labels: IndexArray,
         to_score: IndexArray,
         limit_usd: float,
+        former: Path | None,
     ) -> Trained:
         return self.trainer.train(
             self.classifiers[name],
@@ -278,4 +296,5 @@ class Models(Budgeted):
             on_train=self.progress("train", f"{name} on {indices.size:,} labels"),
             on_score=self.progress("score", name),
             limit_usd=limit_usd,
+            former=former,
         )

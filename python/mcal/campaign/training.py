@@ -8,13 +8,14 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from glob import escape
 from pathlib import Path
 
 from ..errors import ClassifierError
 from ..settings import PriceSettings
 from ..store import Store
-from ..types import Classifier, IndexArray, Pool, Progress, TrainedModel, no_progress
+from ..types import Classifier, IndexArray, Pool, Progress, TrainedModel, WarmStarts, no_progress
 from .scoring import ItemScores, choose_engine, score_items
 
 __all__ = ["OutOfMoney", "Trained", "Trainer", "checkpoints_of"]
@@ -112,13 +113,28 @@ class Trainer:
         self._folder = checkpoints_of(folder)
 
     def checkpoint(
-        self, classifier: str, round_: int, seed: int, indices: IndexArray, labels: IndexArray
+        self,
+        classifier: str,
+        round_: int,
+        seed: int,
+        indices: IndexArray,
+        labels: IndexArray,
+        former: Path | None = None,
     ) -> Path:
         """Where a model is kept, by what it was trained with: never taken for another one."""
         key = hashlib.sha256(f"{self._pool.fingerprint}\n{classifier}\n{seed}\n".encode())
         key.update(indices.tobytes())
         key.update(labels.tobytes())
+        if former is not None:  # whose name tells the same of it
+            key.update(former.name.encode())
         return self._folder / f"{_stem(classifier, round_)}-{key.hexdigest()[:_KEY_LENGTH]}.pt"
+
+    def recorded(self, classifier: str, round_: int) -> Path | None:
+        """Where the store says that the model of a round is kept; None where none was trained."""
+        for run in self._store.runs():  # the first: of those that follow some scored it again
+            if (run.classifier, run.round) == (classifier, round_) and run.checkpoint is not None:
+                return self._folder / run.checkpoint
+        return None
 
     def train(
         self,
@@ -132,19 +148,21 @@ class Trainer:
         on_train: Progress,
         on_score: Progress,
         limit_usd: float = math.inf,
+        former: Path | None = None,
     ) -> Trained:
-        """Train on ``indices`` and score ``to_score``.
+        """Train on ``indices``, from the model in ``former`` if given, and score ``to_score``.
 
         Raises ``OutOfMoney``, with the run charged and ended, as soon as its progress shows that
         its seconds, up to the next report of progress, cost more than ``limit_usd``. Only a first
         report that comes too late can cost more. Where nothing may be spent, no run begins.
 
         A checkpoint of this very round, left by a process that was killed before it could decide,
-        is loaded instead of trained again: the training set of a round never changes.
+        is loaded instead of trained again: the training set of a round never changes. Where
+        ``former`` was lost or damaged, the training is one from scratch.
         """
         self._refuse(limit_usd)
         self._sweep()
-        path = self.checkpoint(classifier.name, round_, seed, indices, labels)
+        path = self.checkpoint(classifier.name, round_, seed, indices, labels, former)
         run_id = self._store.start_run(
             round=round_,
             classifier=classifier.name,
@@ -155,7 +173,7 @@ class Trainer:
         meter = _Meter(self._store, run_id, self._prices.gpu_usd_per_hour / 3600, limit_usd)
         try:
             model, scores = self._run(
-                classifier, path, meter, seed, indices, labels, to_score, on_train, on_score
+                classifier, path, meter, seed, indices, labels, to_score, on_train, on_score, former
             )
         except OutOfMoney:
             self._store.interrupt_open_runs()
@@ -173,14 +191,18 @@ class Trainer:
         to_score: IndexArray,
         on_train: Progress,
         on_score: Progress,
+        former: Path | None,
     ) -> tuple[TrainedModel, ItemScores]:
         with _Watch(meter, "score_s", on_score):  # no training: what was trained stays known
             model = self._load(classifier, path)
         if model is None:
             with _Watch(meter, "train_s", on_train) as watch:
-                model = classifier.train(
-                    self._pool, indices, labels, seed=seed, progress=watch.report
-                )
+                before = None if former is None else self._load(classifier, former)
+                train = classifier.train
+                if before is not None:
+                    assert isinstance(classifier, WarmStarts)  # or it was given none
+                    train = partial(classifier.train_from, before)
+                model = train(self._pool, indices, labels, seed=seed, progress=watch.report)
                 path.parent.mkdir(exist_ok=True)
                 model.save(path)
         with _Watch(meter, "score_s", on_score) as watch:

@@ -8,6 +8,7 @@ import shutil
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from mcal.types import (
     Progress,
     Scores,
     TrainedModel,
+    WarmStarts,
     derive_seed,
     no_progress,
 )
@@ -65,6 +67,33 @@ class Ensemble:
         """Train every member on all labels; seconds and progress are those of all of them."""
         parts = [(indices, labels)] * self.members
         models = train_members(self.classifier, pool, parts, seed=seed, progress=progress)
+        return EnsembleModel(self.name, models)
+
+    @property
+    def warm_start(self) -> bool:
+        """Whether its members' trainings may begin with those of the round before."""
+        return isinstance(self.classifier, WarmStarts) and self.classifier.warm_start
+
+    def train_from(
+        self,
+        former: TrainedModel,
+        pool: Pool,
+        indices: IndexArray,
+        labels: IndexArray,
+        *,
+        seed: int,
+        progress: Progress = no_progress,
+    ) -> EnsembleModel:
+        """As ``train``, every member from its former self.
+
+        Raises ``ValueError`` where ``former`` is no ensemble of this name.
+        """
+        if not isinstance(former, EnsembleModel) or former.name != self.name:
+            raise ValueError(f"former: expected a model of {self.name}, found {former!r}")
+        parts = [(indices, labels)] * self.members
+        models = train_members(
+            self.classifier, pool, parts, seed=seed, progress=progress, formers=former.members
+        )
         return EnsembleModel(self.name, models)
 
     def load(self, path: Path, pool: Pool) -> EnsembleModel:
@@ -135,15 +164,22 @@ def train_members(
     *,
     seed: int,
     progress: Progress,
+    formers: Sequence[TrainedModel] = (),
 ) -> list[TrainedModel]:
-    """A model for each part, its indices and labels, one after the other."""
+    """A model for each part, its indices and labels, one after the other.
+
+    From ``formers``, one for each, where there are any.
+    """
     reports = spans(progress, len(parts))
-    return [
-        classifier.train(
-            pool, indices, labels, seed=derive_seed(seed, at, "member"), progress=reports[at]
-        )
-        for at, (indices, labels) in enumerate(parts)
-    ]
+    models = []
+    for at, (indices, labels) in enumerate(parts):
+        train = classifier.train
+        if formers:
+            assert isinstance(classifier, WarmStarts)  # or nobody asked for it
+            train = partial(classifier.train_from, formers[at])
+        member_seed = derive_seed(seed, at, "member")
+        models.append(train(pool, indices, labels, seed=member_seed, progress=reports[at]))
+    return models
 
 
 def save_members(

@@ -54,7 +54,8 @@ def open_classifier(
     -------
     Classifier
         Named "architecture/recipe", "architecture-self/embedding", or for features from elsewhere
-        by what computes them; with "-x5" for 5 members and "-learned" for that ranking.
+        by what computes them; with "-warm" for a warm start, "-x5" for 5 members and "-learned" for
+        that ranking.
 
     Raises
     ------
@@ -110,6 +111,7 @@ def _open_network(
         batch_size=settings.batch_size,
         pretrain_epochs=settings.pretrain_epochs,
         flip=settings.flip,
+        warm_start=settings.warm_start,
     )
     if settings.pretrain_epochs is not None and recipe.pretraining is None:
         raise ValueError(

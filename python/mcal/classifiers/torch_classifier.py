@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mcal.errors import ClassifierError
-from mcal.types import IndexArray, Pool, Progress, Scores, no_progress
+from mcal.types import IndexArray, Pool, Progress, Scores, TrainedModel, no_progress
 
 from ._torch import torch
 from .architectures import Network, build_network
@@ -99,6 +99,52 @@ class TorchClassifier:
         ClassifierError
             The network cannot be built for these items.
         """
+        return self._train(None, pool, indices, labels, seed, progress)
+
+    @property
+    def warm_start(self) -> bool:
+        """Whether its trainings may begin with the model of the round before."""
+        return self.recipe.warm_start is not None
+
+    def train_from(
+        self,
+        former: TrainedModel,
+        pool: Pool,
+        indices: IndexArray,
+        labels: IndexArray,
+        *,
+        seed: int,
+        progress: Progress = no_progress,
+    ) -> TorchModel:
+        """As ``train``, but begin near the weights of ``former`` and take fewer steps.
+
+        The weights begin as a mean of its own and of fresh ones: where all of the former remained,
+        what it had learned by heart would stand in the way of the new labels ("shrink and perturb",
+        Ash and Adams 2020, "On Warm-Starting Neural Network Training").
+
+        Raises
+        ------
+        ValueError
+            ``former`` is no model of this classifier, its recipe has no warm start, or as for
+            ``train``.
+        ClassifierError
+            As for ``train``.
+        """
+        if not isinstance(former, TorchModel) or former.name != self.name:
+            raise ValueError(f"former: expected a model of {self.name}, found {former!r}")
+        if self.recipe.warm_start is None:
+            raise ValueError(f"former: expected a recipe that starts warm, found {self.name}")
+        return self._train(former, pool, indices, labels, seed, progress)
+
+    def _train(
+        self,
+        former: TorchModel | None,
+        pool: Pool,
+        indices: IndexArray,
+        labels: IndexArray,
+        seed: int,
+        progress: Progress,
+    ) -> TorchModel:
         _check_indices(indices, pool)
         _check_labels(labels, indices, pool)
         reports = Reports(progress)
@@ -109,6 +155,9 @@ class TorchClassifier:
             network = self._network(items.item_shape, len(pool.classes))
             if learnt is not None:
                 network.body.load_state_dict(learnt)
+            warm = None if former is None else self.recipe.warm_start
+            if former is not None and warm is not None:
+                former.blend_into(network, warm.keep)
             if self.recipe.head_penalty is not None:
                 solve_head(
                     network,
@@ -130,6 +179,7 @@ class TorchClassifier:
                     readable_items(pool) if self.recipe.consistency else indices[:0],
                     seed=seed,
                     progress=reports.proper,
+                    step_share=1.0 if warm is None else warm.step_share,
                 )
         return TorchModel(self, network, items.normalisation(), items.item_shape, pool.classes)
 
@@ -241,6 +291,28 @@ class TorchModel:
         self._classes = classes
         recipe = classifier.recipe
         self._views = views_of(recipe.augmentation, item_shape, recipe.views)
+
+    @property
+    def name(self) -> str:
+        """Of the classifier that it is a model of."""
+        return self._classifier.name
+
+    def blend_into(self, network: Network, keep: float) -> None:
+        """Make ``network`` ``keep`` times this one's weights and 1 - ``keep`` times its own.
+
+        What is counted in whole numbers stays. Raises ``ValueError`` for another shape of network.
+        """
+        fresh, own = network.state_dict(), self._network.state_dict()
+        if {k: v.shape for k, v in fresh.items()} != {k: v.shape for k, v in own.items()}:
+            raise ValueError(
+                f"former: expected a model for this pool's items and classes, of {self.name}"
+            )
+        network.load_state_dict(
+            {
+                key: torch.lerp(value, own[key], keep) if value.is_floating_point() else value
+                for key, value in fresh.items()
+            }
+        )
 
     def score(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 from itertools import islice, repeat, tee
@@ -34,14 +35,16 @@ def train_network(
     *,
     seed: int,
     progress: Progress,
+    step_share: float = 1.0,
 ) -> None:
     """Train ``network`` where it is, in place, and leave it in evaluation mode.
 
-    ``unlabelled`` are the items that a recipe may learn from without a label.
+    ``unlabelled`` are the items that a recipe may learn from without a label; ``step_share`` of the
+    recipe's steps are taken.
     """
     device = network.head.weight.device
     items.keep(np.concatenate([indices, unlabelled]), progress)
-    steps = recipe.step_count(indices.size, unlabelled.size)
+    steps = math.ceil(step_share * recipe.step_count(indices.size, unlabelled.size))
     schedule = _schedule(recipe, indices.size, unlabelled.size, steps, seed)
     take = step_for(network, recipe, normalisation, seed)
     pace = Pace(device)
