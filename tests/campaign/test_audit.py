@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -405,9 +405,20 @@ def test_a_weighted_audit_that_is_drawn_uniformly_says_why() -> None:
     for n_test, why in ((299, "299 test items are fewer than the 300"), (3000, "next to nothing")):
         profile = estimate_profile(np.linspace(0, 1, n_test), np.zeros(n_test, bool), left)
         plan = plan_for(profile, n_pool=10_000, settings=WEIGHTED)
-        assert why in why_uniform(plan, profile)
-        assert not why_uniform(plan_for(profile, n_pool=10_000, settings=SETTINGS), profile)
-        assert not why_uniform(replace(plan, boundary=1), profile)
+        assert why in why_uniform(plan, profile, WEIGHTED)
+        assert not why_uniform(plan, profile, SETTINGS), "nobody asked for weights"
+
+
+def test_weights_are_for_the_errors_of_the_set_and_no_budget() -> None:
+    assert SETTINGS.audits_weighted
+    assert WEIGHTED.audits_weighted
+    for changes in (
+        {"target": "machine"},
+        {"budget_usd": 50.0},
+        {"certificate": CertificateSettings(kind="audit")},
+        {"certificate": CertificateSettings(kind="none")},
+    ):
+        assert not SETTINGS.model_copy(update=changes).audits_weighted
 
 
 def test_certificates_without_an_audit_in_words() -> None:

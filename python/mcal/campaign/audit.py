@@ -61,7 +61,8 @@ class FrozenAudit:
 
     def details(self) -> dict[str, Any]:
         """For the record: what was drawn from what, how, and what is expected of it."""
-        return {"n_ranked": self.n_ranked, **asdict(self.plan), **self.seeds}
+        n_audit = self.plan.n_audit  # of two strata a sum, not a field
+        return {"n_ranked": self.n_ranked, "n_audit": n_audit, **asdict(self.plan), **self.seeds}
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,11 +99,11 @@ def n_test_of(profile: Profile) -> int:
 
 
 def plan_for(profile: Profile, *, n_pool: int, settings: Settings) -> AuditPlan | WeightedAuditPlan:
-    """The audit of the kind that the settings name."""
+    """The audit that the settings ask for; a uniform one where weights would save nothing."""
     expected = profile.bin_edges, profile.bin_error
     n_test, confidence = n_test_of(profile), settings.certificate.confidence
-    if settings.certificate.kind == "weighted":
-        return plan_weighted_audit(
+    if settings.audits_weighted:
+        weighted = plan_weighted_audit(
             *expected,
             n_pool=n_pool,
             n_test=n_test,
@@ -110,6 +111,8 @@ def plan_for(profile: Profile, *, n_pool: int, settings: Settings) -> AuditPlan 
             confidence=confidence,
             least=settings.prices.min_batch,
         )
+        if weighted.boundary:
+            return weighted
     return plan_audit(
         *expected,
         n_pool=n_pool,
@@ -121,9 +124,9 @@ def plan_for(profile: Profile, *, n_pool: int, settings: Settings) -> AuditPlan 
     )
 
 
-def why_uniform(plan: AuditPlan | WeightedAuditPlan, profile: Profile) -> str:
+def why_uniform(plan: AuditPlan | WeightedAuditPlan, profile: Profile, settings: Settings) -> str:
     """To add to an audit's words where a weighted one was asked for, and a uniform one is drawn."""
-    if not isinstance(plan, WeightedAuditPlan) or plan.boundary:
+    if settings.certificate.kind != "weighted" or isinstance(plan, WeightedAuditPlan):
         return ""
     n_test = n_test_of(profile)
     why = "weights would save next to nothing"
@@ -142,7 +145,7 @@ def certify_drawn(
 ) -> Certificate:
     """The certificate of an audit of either kind, from the fields of its plan and ``n_ranked``."""
     target_error, confidence = settings.target_error, settings.certificate.confidence
-    if drawn.get("boundary"):  # 0: a weighted audit that was drawn uniformly
+    if drawn.get("boundary"):  # 0, of earlier versions: a weighted audit that was drawn uniformly
         return certify_weighted(
             drawn["n_ranked"],
             drawn["frame"],

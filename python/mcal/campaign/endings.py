@@ -43,7 +43,7 @@ class Endings(Recording):
         )
         n_audit, frame = frozen.plan.n_audit, frozen.plan.frame
         first = f"people check {n_audit:,} of the {frame:,} items that {name} is surest of"
-        first += why_uniform(frozen.plan, profile)
+        first += why_uniform(frozen.plan, profile, settings)
         words = first if n_audit else "an audit would cost more labels than it saves"
         reason = f"{decision.reason}; {words}"
         details = self.details(decision, is_folded=trained.is_folded)
