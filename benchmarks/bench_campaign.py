@@ -41,7 +41,7 @@ from mcal.store import Store
 
 COLUMNS = ("seed", "rounds", "train", "audit", "people", "machine", "usd", "saving")
 COLUMNS += ("error", "est", "cert", "s", "train_s", "score_s")
-KINDS = ("auto", "audit", "weighted", "none")
+KINDS = ("audit", "weighted", "none")
 
 
 def main() -> None:
@@ -57,7 +57,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, help="of a training, instead of the recipe's own")
     parser.add_argument("--members", type=int, default=1, help="networks that vote")
     parser.add_argument("--ranking", choices=("margin", "learned"), default="margin")
-    parser.add_argument("--certificate", choices=KINDS, default="auto")
+    parser.add_argument("--certificate", choices=KINDS, default="audit")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--replicas", type=int, default=500, help="0: the point plan decides")
     parser.add_argument("--jobs", type=int, default=1, help="campaigns at a time")

@@ -34,7 +34,7 @@ def test_the_smallest_file_gives_the_defaults(tmp_path: Path) -> None:
         {"pool": {"kind": "digits"}, "annotator": {"kind": "oracle"}}
     )
     assert settings.target_error == 0.05
-    assert (settings.certificate.kind, settings.certificate.confidence) == ("auto", 0.95)
+    assert (settings.certificate.kind, settings.certificate.confidence) == ("audit", 0.95)
     assert settings.is_audited
 
 
@@ -150,7 +150,7 @@ def test_a_byte_order_mark_is_no_problem(tmp_path: Path) -> None:
         (DIGITS + "[plan]\nbetta = 1\n", "plan.betta: unknown key; did you mean beta?"),
         (
             DIGITS + '[certificate]\nkind = "audits"\n',
-            "certificate.kind: expected one of auto, audit, weighted, none, "
+            "certificate.kind: expected one of audit, weighted, none, "
             'found "audits"; did you mean "audit"?',
         ),
         (

@@ -18,8 +18,8 @@ from mcal.campaign.audit import (
     certify_ranking,
     explain,
     freeze,
+    how_drawn,
     plan_for,
-    why_uniform,
 )
 from mcal.campaign.evaluate import evaluate_labels
 from mcal.campaign.moves import Move
@@ -405,20 +405,8 @@ def test_a_weighted_audit_that_is_drawn_uniformly_says_why() -> None:
     for n_test, why in ((299, "299 test items are fewer than the 300"), (3000, "next to nothing")):
         profile = estimate_profile(np.linspace(0, 1, n_test), np.zeros(n_test, bool), left)
         plan = plan_for(profile, n_pool=10_000, settings=WEIGHTED)
-        assert why in why_uniform(plan, profile, WEIGHTED)
-        assert not why_uniform(plan, profile, SETTINGS), "nobody asked for weights"
-
-
-def test_weights_are_for_the_errors_of_the_set_and_no_budget() -> None:
-    assert SETTINGS.audits_weighted
-    assert WEIGHTED.audits_weighted
-    for changes in (
-        {"target": "machine"},
-        {"budget_usd": 50.0},
-        {"certificate": CertificateSettings(kind="audit")},
-        {"certificate": CertificateSettings(kind="none")},
-    ):
-        assert not SETTINGS.model_copy(update=changes).audits_weighted
+        assert why in how_drawn(plan, profile, WEIGHTED)
+        assert not how_drawn(plan, profile, SETTINGS), "nobody asked for weights"
 
 
 def test_certificates_without_an_audit_in_words() -> None:

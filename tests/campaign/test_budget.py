@@ -426,5 +426,5 @@ def test_a_process_that_ends_anywhere_changes_nothing(tmp_path: Path, easy: Blob
 
 
 def test_a_budget_knows_no_weighted_audit() -> None:
-    with pytest.raises(ValueError, match="expected 'auto', 'audit' or 'none' with budget_usd"):
+    with pytest.raises(ValueError, match="expected 'audit' or 'none' with budget_usd"):
         Settings(budget_usd=10.0, certificate=CertificateSettings(kind="weighted"))

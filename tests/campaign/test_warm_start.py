@@ -11,7 +11,7 @@ import pytest
 from blobs import Blobs, NearestMean, NearestMeanModel, make_blobs
 from mcal.campaign import Campaign
 from mcal.campaign.facts import COLLAPSE
-from mcal.campaign.training import checkpoints_of
+from mcal.campaign.training import Lesson, Trainer, checkpoints_of
 from mcal.settings import PlanSettings, PriceSettings, Settings
 from mcal.store import Store
 from mcal.types import Event, IndexArray, Pool, Progress, no_progress
@@ -32,8 +32,8 @@ class WarmMean(NearestMean):
 
     warm_start = True
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, name: str = "nearest-mean/warm") -> None:
+        super().__init__(name)
         self.began_with: list[tuple[int, bytes | None]] = []
 
     def train(self, *args: Any, **kwargs: Any) -> NearestMeanModel:
@@ -129,23 +129,64 @@ def test_a_killed_round_begins_with_the_same_model(phase: str, tmp_path: Path, h
     assert kept[0] == kept[1]
 
 
-def test_where_the_model_before_was_lost_it_trains_from_scratch(
-    tmp_path: Path, hard: Blobs
-) -> None:
-    classifier = WarmMean()
-    rounds = []
+def test_lost_models_are_made_again_from_the_first(tmp_path: Path, hard: Blobs) -> None:
+    """Not from scratch: another model than the one that was measured would label."""
+    whole = WarmMean()
+    run(tmp_path / "whole", hard, whole)
+    classifier, rounds = WarmMean(), []
 
     def lose(event: Event) -> None:
         if event.phase == "decide":
             rounds.append(event)
-            if len(rounds) == 2:
+            if len(rounds) == 3:
                 for path in checkpoints_of(tmp_path / "c").iterdir():
                     path.unlink()
+                raise Killed
 
-    run(tmp_path / "c", hard, classifier, lose)
-    before = [before for _, before in classifier.began_with]
-    assert before[1] is not None
-    assert None in before[2:]
+    with pytest.raises(Killed):
+        run(tmp_path / "c", hard, classifier, lose)
+    before = list(classifier.began_with)
+    assert before == whole.began_with[: len(before)]
+    run(tmp_path / "c", hard, classifier)
+    assert classifier.began_with == [*before, *whole.began_with]
+    kept = [{p.name for p in checkpoints_of(tmp_path / f).iterdir()} for f in ("whole", "c")]
+    assert kept[0] <= kept[1]
+
+
+def test_models_that_began_otherwise_are_never_taken_for_each_other(
+    tmp_path: Path, hard: Blobs
+) -> None:
+    trainer = Trainer(None, hard.pool, tmp_path, SETTINGS.prices, "margin")  # type: ignore[arg-type]
+    few, more = np.arange(5), np.arange(9)
+    first, other = Lesson(0, 1, few, few % 4), Lesson(0, 1, few, few % 3)
+    lessons = [Lesson(1, 2, more, more % 4, former) for former in (None, first, other)]
+    lessons.append(Lesson(1, 2, more, more % 4, Lesson(0, 3, few, few % 4)))
+    assert len({trainer.checkpoint("a/fast-warm", lesson) for lesson in lessons}) == 4
+
+
+def test_candidates_begin_with_their_own_and_the_test_set_may_teach_last(
+    tmp_path: Path, hard: Blobs
+) -> None:
+    settings = SETTINGS.model_copy(
+        update={"plan": SETTINGS.plan.model_copy(update={"fold_test": True}), "target_error": 0.05}
+    )
+    one, other = WarmMean("one/warm"), WarmMean("other/warm")
+    with Campaign.create(
+        tmp_path / "c",
+        pool=hard.pool,
+        annotator=hard.oracle(),
+        classifiers=[one, other],
+        settings=settings,
+    ) as campaign:
+        result = campaign.run()
+    assert result is not None
+    sets = trained_on(tmp_path / "c")
+    for classifier in (one, other):
+        began = classifier.began_with
+        assert began[0][1] is None
+        for at, (_, before) in enumerate(began[1 : len(sets)], start=1):
+            assert before == means_of(hard, sets[at - 1])
+    assert result.labels.size == hard.pool.n_pool
 
 
 class Collapses(WarmMean):

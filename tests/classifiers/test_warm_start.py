@@ -88,6 +88,16 @@ def test_the_same_seed_and_former_model_give_the_same_model(images: Any, tmp_pat
         assert torch.equal(value, before[key]), "the former model is left as it is"
 
 
+def test_models_of_recipes_without_a_warm_start_are_kept_as_before_there_were_any(
+    images: Any,
+) -> None:
+    """A checkpoint of an earlier version, which is paid for, goes on being read."""
+    cold, warm = open_warm(images[0], warm_start=False).recipe, open_warm(images[0]).recipe
+    assert "warm" not in cold.text
+    assert cold.text == repr(cold)
+    assert "keep=" in warm.text
+
+
 @pytest.mark.parametrize("recipe", ["semi", "self", "paper"])
 def test_other_recipes_start_warm_too(recipe: str, images: Any) -> None:
     pool, labels = images

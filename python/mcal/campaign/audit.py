@@ -40,10 +40,10 @@ __all__ = [
     "certify_ranking",
     "explain",
     "freeze",
+    "how_drawn",
     "n_test_of",
     "plan_for",
     "promise_ranking",
-    "why_uniform",
 ]
 
 
@@ -102,7 +102,7 @@ def plan_for(profile: Profile, *, n_pool: int, settings: Settings) -> AuditPlan 
     """The audit that the settings ask for; a uniform one where weights would save nothing."""
     expected = profile.bin_edges, profile.bin_error
     n_test, confidence = n_test_of(profile), settings.certificate.confidence
-    if settings.audits_weighted:
+    if settings.certificate.kind == "weighted":
         weighted = plan_weighted_audit(
             *expected,
             n_pool=n_pool,
@@ -124,9 +124,11 @@ def plan_for(profile: Profile, *, n_pool: int, settings: Settings) -> AuditPlan 
     )
 
 
-def why_uniform(plan: AuditPlan | WeightedAuditPlan, profile: Profile, settings: Settings) -> str:
-    """To add to an audit's words where a weighted one was asked for, and a uniform one is drawn."""
-    if settings.certificate.kind != "weighted" or isinstance(plan, WeightedAuditPlan):
+def how_drawn(plan: AuditPlan | WeightedAuditPlan, profile: Profile, settings: Settings) -> str:
+    """To add to an audit's words: weights, or why there are none where they were asked for."""
+    if isinstance(plan, WeightedAuditPlan):
+        return ", the less sure ones more densely"
+    if settings.certificate.kind != "weighted":
         return ""
     n_test = n_test_of(profile)
     why = "weights would save next to nothing"

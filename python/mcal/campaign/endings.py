@@ -11,7 +11,7 @@ from ..profiles import largest_cut
 from ..selection import smallest_k
 from ..store import summarise
 from ..types import FloatArray, Guesses, IndexArray, Purpose
-from .audit import FrozenAudit, certify_ranking, freeze, why_uniform
+from .audit import FrozenAudit, certify_ranking, freeze, how_drawn
 from .decide import Decision, Verdict
 from .label_cost import that_pay
 from .moves import round_of
@@ -43,7 +43,7 @@ class Endings(Recording):
         )
         n_audit, frame = frozen.plan.n_audit, frozen.plan.frame
         first = f"people check {n_audit:,} of the {frame:,} items that {name} is surest of"
-        first += why_uniform(frozen.plan, profile, settings)
+        first += how_drawn(frozen.plan, profile, settings)
         words = first if n_audit else "an audit would cost more labels than it saves"
         reason = f"{decision.reason}; {words}"
         details = self.details(decision, is_folded=trained.is_folded)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 
@@ -19,7 +18,7 @@ from .budgeted import Budgeted
 from .collapse import find_collapse
 from .facts import COLLAPSE, Facts
 from .folding import LEAST_SAVING, differs_too_much, folding_saves_usd
-from .training import OutOfMoney, Trained, Trainer
+from .training import Lesson, OutOfMoney, Trained, Trainer
 
 __all__ = ["Measured", "Models"]
 
@@ -217,15 +216,18 @@ class Models(Budgeted):
             f"expected to save ${saves_usd:,.2f}"
         )
         try:
-            trained = self._train_on(
-                name,
+            lesson = Lesson(
                 round_,
-                f"fold:{name}",
+                self.seed(round_, f"fold:{name}"),
                 np.concatenate([indices, test.indices[usable]]),
                 np.concatenate([labels, test.labels[usable]]),
+                self._lesson(name, round_) if self._starts_warm(name) else None,
+            )
+            trained = self._train_on(
+                name,
+                lesson,
                 self.facts.readable(self.facts.unasked()),
                 saves_usd - settings.prices.fixed_cost_per_training,
-                held.checkpoint if self._starts_warm(name) else None,
             )
         except OutOfMoney:
             return held, f"{words}, but was stopped when it had cost as much"
@@ -248,8 +250,8 @@ class Models(Budgeted):
         return self.guesses_by(trained, indices)
 
     def _train_and_score(self, name: str, round_: int, limit_usd: float) -> Trained:
-        indices, labels = self.facts.labels_for_training(round_)
-        if not indices.size:
+        lesson = self._lesson(name, round_)
+        if not lesson.indices.size:
             raise AnnotatorError(
                 f"training: expected labels, found that no class fits any of the "
                 f"{self.store.no_label_counts()[Purpose.TRAIN]:,} items bought so far: are the "
@@ -257,44 +259,32 @@ class Models(Budgeted):
             )
         test = self.store.labels(Purpose.TEST).indices
         to_score = np.union1d(test, self.facts.readable(self.facts.unasked()))
-        purpose = f"train:{name}"
-        former = self._former(name, round_)
-        return self._train_on(name, round_, purpose, indices, labels, to_score, limit_usd, former)
+        return self._train_on(name, lesson, to_score, limit_usd)
 
     def _starts_warm(self, name: str) -> bool:
         classifier = self.classifiers[name]
         return isinstance(classifier, WarmStarts) and classifier.warm_start
 
-    def _former(self, name: str, round_: int) -> Path | None:
-        """What a candidate's training of a round begins with: the model that it had before, if so.
+    def _lesson(self, name: str, round_: int) -> Lesson:
+        """What makes a candidate's model of a round; with a warm start, the one that it had before.
 
-        By the record, so that a killed process comes to the same one.
+        By the record, so that a killed process comes to the same.
         """
+        former = None
         before = self.facts.last_trained(round_ - 1, name) if self._starts_warm(name) else None
-        if before is None:
-            return None
-        return self.trainer.recorded(name, self.facts.model_round(before[0], name))
+        if before is not None:
+            former = self._lesson(name, self.facts.model_round(before[0], name))
+        indices, labels = self.facts.labels_for_training(round_)
+        return Lesson(round_, self.seed(round_, f"train:{name}"), indices, labels, former)
 
     def _train_on(
-        self,
-        name: str,
-        round_: int,
-        purpose: str,
-        indices: IndexArray,
-        labels: IndexArray,
-        to_score: IndexArray,
-        limit_usd: float,
-        former: Path | None,
+        self, name: str, lesson: Lesson, to_score: IndexArray, limit_usd: float
     ) -> Trained:
         return self.trainer.train(
             self.classifiers[name],
-            round_,
-            self.seed(round_, purpose),
-            indices,
-            labels,
+            lesson,
             to_score,
-            on_train=self.progress("train", f"{name} on {indices.size:,} labels"),
+            on_train=self.progress("train", f"{name} on {lesson.indices.size:,} labels"),
             on_score=self.progress("score", name),
             limit_usd=limit_usd,
-            former=former,
         )

@@ -12,13 +12,14 @@ from functools import partial
 from glob import escape
 from pathlib import Path
 
+from ..classifiers.reports import spans
 from ..errors import ClassifierError
 from ..settings import PriceSettings
 from ..store import Store
 from ..types import Classifier, IndexArray, Pool, Progress, TrainedModel, WarmStarts, no_progress
 from .scoring import ItemScores, choose_engine, score_items
 
-__all__ = ["OutOfMoney", "Trained", "Trainer", "checkpoints_of"]
+__all__ = ["Lesson", "OutOfMoney", "Trained", "Trainer", "checkpoints_of"]
 
 _KEY_LENGTH = 16
 _REMEMBERED = 10  # reports: an opening that took its time is no sign of what follows
@@ -32,6 +33,17 @@ def checkpoints_of(folder: Path) -> Path:
 
 class OutOfMoney(Exception):
     """A run has cost what it may, and was stopped."""
+
+
+@dataclass(frozen=True, eq=False)
+class Lesson:
+    """All that makes a model what it is, so that a lost one can be made again."""
+
+    round: int
+    seed: int
+    indices: IndexArray
+    labels: IndexArray
+    former: Lesson | None = None  # of the model that its training begins with
 
 
 @dataclass
@@ -112,99 +124,71 @@ class Trainer:
         self._store, self._pool, self._prices, self._selection = store, pool, prices, selection
         self._folder = checkpoints_of(folder)
 
-    def checkpoint(
-        self,
-        classifier: str,
-        round_: int,
-        seed: int,
-        indices: IndexArray,
-        labels: IndexArray,
-        former: Path | None = None,
-    ) -> Path:
+    def checkpoint(self, classifier: str, lesson: Lesson) -> Path:
         """Where a model is kept, by what it was trained with: never taken for another one."""
-        key = hashlib.sha256(f"{self._pool.fingerprint}\n{classifier}\n{seed}\n".encode())
-        key.update(indices.tobytes())
-        key.update(labels.tobytes())
-        if former is not None:  # whose name tells the same of it
-            key.update(former.name.encode())
-        return self._folder / f"{_stem(classifier, round_)}-{key.hexdigest()[:_KEY_LENGTH]}.pt"
-
-    def recorded(self, classifier: str, round_: int) -> Path | None:
-        """Where the store says that the model of a round is kept; None where none was trained."""
-        for run in self._store.runs():  # the first: of those that follow some scored it again
-            if (run.classifier, run.round) == (classifier, round_) and run.checkpoint is not None:
-                return self._folder / run.checkpoint
-        return None
+        head = f"{self._pool.fingerprint}\n{classifier}\n{lesson.seed}\n"
+        key = hashlib.sha256(head.encode())
+        key.update(lesson.indices.tobytes())
+        key.update(lesson.labels.tobytes())
+        if lesson.former is not None:  # whose name tells the same of it
+            key.update(self.checkpoint(classifier, lesson.former).name.encode())
+        return (
+            self._folder / f"{_stem(classifier, lesson.round)}-{key.hexdigest()[:_KEY_LENGTH]}.pt"
+        )
 
     def train(
         self,
         classifier: Classifier,
-        round_: int,
-        seed: int,
-        indices: IndexArray,
-        labels: IndexArray,
+        lesson: Lesson,
         to_score: IndexArray,
         *,
         on_train: Progress,
         on_score: Progress,
         limit_usd: float = math.inf,
-        former: Path | None = None,
     ) -> Trained:
-        """Train on ``indices``, from the model in ``former`` if given, and score ``to_score``.
+        """Train and score ``to_score``.
 
         Raises ``OutOfMoney``, with the run charged and ended, as soon as its progress shows that
         its seconds, up to the next report of progress, cost more than ``limit_usd``. Only a first
         report that comes too late can cost more. Where nothing may be spent, no run begins.
 
         A checkpoint of this very round, left by a process that was killed before it could decide,
-        is loaded instead of trained again: the training set of a round never changes. Where
-        ``former`` was lost or damaged, the training is one from scratch.
+        is loaded instead of trained again: the training set of a round never changes.
         """
         self._refuse(limit_usd)
         self._sweep()
-        path = self.checkpoint(classifier.name, round_, seed, indices, labels, former)
         run_id = self._store.start_run(
-            round=round_,
+            round=lesson.round,
             classifier=classifier.name,
-            n_train=int(indices.size),
-            seed=seed,
+            n_train=int(lesson.indices.size),
+            seed=lesson.seed,
             device=classifier.device,
         )
         meter = _Meter(self._store, run_id, self._prices.gpu_usd_per_hour / 3600, limit_usd)
         try:
-            model, scores = self._run(
-                classifier, path, meter, seed, indices, labels, to_score, on_train, on_score, former
-            )
+            model, scores = self._run(classifier, lesson, meter, to_score, on_train, on_score)
         except OutOfMoney:
             self._store.interrupt_open_runs()
             raise
-        return Trained(classifier.name, round_, round_, seed, model, scores, meter, path)
+        path = self.checkpoint(classifier.name, lesson)
+        return Trained(
+            classifier.name, lesson.round, lesson.round, lesson.seed, model, scores, meter, path
+        )
 
     def _run(
         self,
         classifier: Classifier,
-        path: Path,
+        lesson: Lesson,
         meter: _Meter,
-        seed: int,
-        indices: IndexArray,
-        labels: IndexArray,
         to_score: IndexArray,
         on_train: Progress,
         on_score: Progress,
-        former: Path | None,
     ) -> tuple[TrainedModel, ItemScores]:
         with _Watch(meter, "score_s", on_score):  # no training: what was trained stays known
-            model = self._load(classifier, path)
+            model = self._load(classifier, lesson)
         if model is None:
             with _Watch(meter, "train_s", on_train) as watch:
-                before = None if former is None else self._load(classifier, former)
-                train = classifier.train
-                if before is not None:
-                    assert isinstance(classifier, WarmStarts)  # or it was given none
-                    train = partial(classifier.train_from, before)
-                model = train(self._pool, indices, labels, seed=seed, progress=watch.report)
-                path.parent.mkdir(exist_ok=True)
-                model.save(path)
+                model = self._make(classifier, lesson, watch.report)
         with _Watch(meter, "score_s", on_score) as watch:
             scores = score_items(
                 model,
@@ -215,6 +199,32 @@ class Trainer:
                 progress=watch.report,
             )
         return model, scores
+
+    def _make(self, classifier: Classifier, lesson: Lesson, progress: Progress) -> TrainedModel:
+        """Train and keep; the models before too, from the first that was lost, where it needs them.
+
+        Only so is the model of a warm start, once lost, the one again that was measured.
+        """
+        lessons, model = [lesson], None
+        while (former := lessons[-1].former) is not None:
+            model = self._load(classifier, former)
+            if model is not None:
+                break
+            lessons.append(former)
+        several = spans(progress, len(lessons), "model")
+        for each, report in zip(reversed(lessons), several, strict=True):
+            train = classifier.train
+            if each.former is not None:
+                assert isinstance(classifier, WarmStarts)  # or it had none
+                assert model is not None  # loaded, or just made
+                train = partial(classifier.train_from, model)
+            report = progress if len(lessons) == 1 else report
+            model = train(self._pool, each.indices, each.labels, seed=each.seed, progress=report)
+            path = self.checkpoint(classifier.name, each)
+            path.parent.mkdir(exist_ok=True)
+            model.save(path)
+        assert model is not None  # there was at least one lesson
+        return model
 
     def prepare(
         self,
@@ -304,8 +314,9 @@ class Trainer:
         for path in self._folder.glob(".*.partial"):
             path.unlink(missing_ok=True)
 
-    def _load(self, classifier: Classifier, path: Path) -> TrainedModel | None:
-        """The model at ``path``; None when there is none, or a damaged one: it is a cache."""
+    def _load(self, classifier: Classifier, lesson: Lesson) -> TrainedModel | None:
+        """The model that was kept; None when there is none, or a damaged one: it is a cache."""
+        path = self.checkpoint(classifier.name, lesson)
         if not path.exists():
             return None
         try:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 __all__ = [
@@ -119,7 +119,7 @@ class Recipe:
     consistency: Consistency | None = None
     pretraining: Pretraining | None = None
     head_penalty: float | None = None  # the body stays, the head is solved for with this penalty
-    warm_start: WarmStart | None = None  # of every training but the first
+    warm_start: WarmStart | None = field(default=None, repr=False)  # of trainings but the first
 
     def step_count(self, n_train: int, n_items: int) -> int:
         """Optimisation steps from scratch for ``n_train`` >= 1 labels among ``n_items``."""
@@ -129,6 +129,11 @@ class Recipe:
             steps = self.epochs * max(1, n_items // self.n_unlabelled)
             steps = min(steps, max(1, self.consistency.most_items // self.n_unlabelled))
         return max(steps, self.min_steps)
+
+    @property
+    def text(self) -> str:
+        """Its numbers, which trained models are kept with; a piece that came later only if used."""
+        return repr(self) + (repr(self.warm_start) if self.warm_start else "")
 
     @property
     def n_unlabelled(self) -> int:

@@ -234,7 +234,7 @@ class TorchClassifier:
             classifier=self.name,
             classes=pool.classes,
             item_shape=shape,
-            recipe=repr(self.recipe),
+            recipe=self.recipe.text,
         )
         with own_chance(self._device):
             network = self._network(shape, len(pool.classes))
@@ -359,7 +359,7 @@ class TorchModel:
                 mean=self._normalisation.mean,
                 std=self._normalisation.std,
                 weights=self._network.state_dict(),
-                recipe=repr(self._classifier.recipe),
+                recipe=self._classifier.recipe.text,
             ),
         )
 

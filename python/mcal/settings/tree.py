@@ -78,8 +78,8 @@ class ClassifierSettings(Model):
     """People's labels in one step of training, to which recipe "semi" adds items without (default:
     the recipe's)."""
     warm_start: bool = False
-    """Whether every training but the first begins near the model before, and takes fewer steps:
-    less than half the seconds, for slightly worse a model."""
+    """Whether every training but the first begins near the model before, and takes two fifths of
+    the steps: fewer seconds, for slightly worse a model."""
     flip: bool | None = None
     """Whether an image and its mirror image are of one class, so that networks are shown both
     (default: yes, but for grey ones with a side below 64 pixels; "paper" mirrors all). Digits,
@@ -210,11 +210,10 @@ class PlanSettings(Model):
 class CertificateSettings(Model):
     """What is promised about the machine's labels, and what it is worth: the page "The promise"."""
 
-    kind: Literal["auto", "audit", "weighted", "none"] = "auto"
+    kind: Literal["audit", "weighted", "none"] = "audit"
     """audit: people check a random sample before the machine labels, and the error is certified.
     weighted: the same promise, as exact; more items are drawn where errors are likely, as long as
     that is expected to save labels. Only for ``target = "set"``, and without a budget.
-    auto: weighted where it can be, audit elsewhere.
     none: a point estimate with ``plan.safety`` decides; nothing is promised."""
     confidence: Share = 0.95
     """Probability that the promise holds."""
@@ -272,13 +271,6 @@ class Settings(Model):
         return self.certificate.kind != "none" and self.preset != "paper"
 
     @property
-    def audits_weighted(self) -> bool:
-        """Whether an audit may draw more where errors are likely."""
-        if self.certificate.kind == "auto":
-            return self.target == "set" and self.budget_usd is None
-        return self.certificate.kind == "weighted"
-
-    @property
     def n_known(self) -> int:
         """Labels that the campaign began with; 0 in settings as given."""
         return self.prices._n_known
@@ -303,12 +295,11 @@ class Settings(Model):
             _check_bill(self.prices, self.annotator.task_price_usd or 0.0)
         if self.certificate.kind == "weighted" and self.budget_usd is not None:
             raise ValueError(
-                "certificate.kind: expected 'auto', 'audit' or 'none' with budget_usd, found "
-                "'weighted'"
+                "certificate.kind: expected 'audit' or 'none' with budget_usd, found 'weighted'"
             )
         if self.certificate.kind == "weighted" and self.target != "set":
             raise ValueError(
-                f"certificate.kind: expected 'auto', 'audit' or 'none' for target {self.target!r}, "
+                f"certificate.kind: expected 'audit' or 'none' for target {self.target!r}, "
                 "found 'weighted'"
             )
         self._check_consensus()
