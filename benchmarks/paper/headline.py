@@ -27,7 +27,7 @@ COLUMNS = {
     "test_usd": ("T $", ",.2f"),
     "train_usd": ("B $", ",.2f"),
     "audit_usd": ("audit $", ",.2f"),
-    "rest_usd": ("rest $", ",.2f"),
+    "rest_usd": ("rest $", "z,.2f"),
     "fee_usd": ("fee $", ",.2f"),
     "training_usd": ("training $", ",.2f"),
     "machine_share": ("|S|/|X|", ".1%"),
