@@ -85,14 +85,14 @@ def test_a_name_that_begins_like_another_keeps_its_own_checkpoints(
     tmp_path: Path, easy: Blobs
 ) -> None:
     """``fast-x2`` begins like ``fast``: forgetting the one's must not forget the other's."""
-    from mcal.campaign.training import Lesson, Trainer
+    from mcal.campaign.training import Trainer, TrainingSpec
 
     folder = tmp_path / "run"
     (folder / "checkpoints").mkdir(parents=True)
     trainer = Trainer(None, easy.pool, folder, FREE, "margin")  # type: ignore[arg-type]
     nothing = np.empty(0, np.int64)
     paths = {
-        (name, round_): trainer.checkpoint(name, Lesson(round_, 0, nothing, nothing))
+        (name, round_): trainer.checkpoint(name, TrainingSpec(round_, 0, nothing, nothing))
         for name in ("a/fast", "a/fast-x2", "a/[fast]")
         for round_ in (0, 1)
     }

@@ -11,7 +11,7 @@ import pytest
 from blobs import Blobs, NearestMean, NearestMeanModel, make_blobs
 from mcal.campaign import Campaign
 from mcal.campaign.facts import COLLAPSE
-from mcal.campaign.training import Lesson, Trainer, checkpoints_of
+from mcal.campaign.training import Trainer, TrainingSpec, checkpoints_of
 from mcal.settings import PlanSettings, PriceSettings, Settings
 from mcal.store import Store
 from mcal.types import Event, IndexArray, Pool, Progress, no_progress
@@ -158,10 +158,10 @@ def test_models_that_began_otherwise_are_never_taken_for_each_other(
 ) -> None:
     trainer = Trainer(None, hard.pool, tmp_path, SETTINGS.prices, "margin")  # type: ignore[arg-type]
     few, more = np.arange(5), np.arange(9)
-    first, other = Lesson(0, 1, few, few % 4), Lesson(0, 1, few, few % 3)
-    lessons = [Lesson(1, 2, more, more % 4, former) for former in (None, first, other)]
-    lessons.append(Lesson(1, 2, more, more % 4, Lesson(0, 3, few, few % 4)))
-    assert len({trainer.checkpoint("a/fast-warm", lesson) for lesson in lessons}) == 4
+    first, other = TrainingSpec(0, 1, few, few % 4), TrainingSpec(0, 1, few, few % 3)
+    specs = [TrainingSpec(1, 2, more, more % 4, former) for former in (None, first, other)]
+    specs.append(TrainingSpec(1, 2, more, more % 4, TrainingSpec(0, 3, few, few % 4)))
+    assert len({trainer.checkpoint("a/fast-warm", spec) for spec in specs}) == 4
 
 
 def test_candidates_begin_with_their_own_and_the_test_set_may_teach_last(

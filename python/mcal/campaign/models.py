@@ -18,7 +18,7 @@ from .budgeted import Budgeted
 from .collapse import find_collapse
 from .facts import COLLAPSE, Facts
 from .folding import LEAST_SAVING, differs_too_much, folding_saves_usd
-from .training import Lesson, OutOfMoney, Trained, Trainer
+from .training import OutOfMoney, Trained, Trainer, TrainingSpec
 
 __all__ = ["Measured", "Models"]
 
@@ -216,16 +216,16 @@ class Models(Budgeted):
             f"expected to save ${saves_usd:,.2f}"
         )
         try:
-            lesson = Lesson(
+            spec = TrainingSpec(
                 round_,
                 self.seed(round_, f"fold:{name}"),
                 np.concatenate([indices, test.indices[usable]]),
                 np.concatenate([labels, test.labels[usable]]),
-                self._lesson(name, round_) if self._starts_warm(name) else None,
+                self._spec(name, round_) if self._starts_warm(name) else None,
             )
             trained = self._train_on(
                 name,
-                lesson,
+                spec,
                 self.facts.readable(self.facts.unasked()),
                 saves_usd - settings.prices.fixed_cost_per_training,
             )
@@ -250,8 +250,8 @@ class Models(Budgeted):
         return self.guesses_by(trained, indices)
 
     def _train_and_score(self, name: str, round_: int, limit_usd: float) -> Trained:
-        lesson = self._lesson(name, round_)
-        if not lesson.indices.size:
+        spec = self._spec(name, round_)
+        if not spec.indices.size:
             raise AnnotatorError(
                 f"training: expected labels, found that no class fits any of the "
                 f"{self.store.no_label_counts()[Purpose.TRAIN]:,} items bought so far: are the "
@@ -259,13 +259,13 @@ class Models(Budgeted):
             )
         test = self.store.labels(Purpose.TEST).indices
         to_score = np.union1d(test, self.facts.readable(self.facts.unasked()))
-        return self._train_on(name, lesson, to_score, limit_usd)
+        return self._train_on(name, spec, to_score, limit_usd)
 
     def _starts_warm(self, name: str) -> bool:
         classifier = self.classifiers[name]
         return isinstance(classifier, WarmStarts) and classifier.warm_start
 
-    def _lesson(self, name: str, round_: int) -> Lesson:
+    def _spec(self, name: str, round_: int) -> TrainingSpec:
         """What makes a candidate's model of a round; with a warm start, the one that it had before.
 
         By the record, so that a killed process comes to the same.
@@ -273,18 +273,18 @@ class Models(Budgeted):
         former = None
         before = self.facts.last_trained(round_ - 1, name) if self._starts_warm(name) else None
         if before is not None:
-            former = self._lesson(name, self.facts.model_round(before[0], name))
+            former = self._spec(name, self.facts.model_round(before[0], name))
         indices, labels = self.facts.labels_for_training(round_)
-        return Lesson(round_, self.seed(round_, f"train:{name}"), indices, labels, former)
+        return TrainingSpec(round_, self.seed(round_, f"train:{name}"), indices, labels, former)
 
     def _train_on(
-        self, name: str, lesson: Lesson, to_score: IndexArray, limit_usd: float
+        self, name: str, spec: TrainingSpec, to_score: IndexArray, limit_usd: float
     ) -> Trained:
         return self.trainer.train(
             self.classifiers[name],
-            lesson,
+            spec,
             to_score,
-            on_train=self.progress("train", f"{name} on {lesson.indices.size:,} labels"),
+            on_train=self.progress("train", f"{name} on {spec.indices.size:,} labels"),
             on_score=self.progress("score", name),
             limit_usd=limit_usd,
         )

@@ -19,7 +19,7 @@ from ..store import Store
 from ..types import Classifier, IndexArray, Pool, Progress, TrainedModel, WarmStarts, no_progress
 from .scoring import ItemScores, choose_engine, score_items
 
-__all__ = ["Lesson", "OutOfMoney", "Trained", "Trainer", "checkpoints_of"]
+__all__ = ["OutOfMoney", "Trained", "Trainer", "TrainingSpec", "checkpoints_of"]
 
 _KEY_LENGTH = 16
 _REMEMBERED = 10  # reports: an opening that took its time is no sign of what follows
@@ -36,14 +36,14 @@ class OutOfMoney(Exception):
 
 
 @dataclass(frozen=True, eq=False)
-class Lesson:
+class TrainingSpec:
     """All that makes a model what it is, so that a lost one can be made again."""
 
     round: int
     seed: int
     indices: IndexArray
     labels: IndexArray
-    former: Lesson | None = None  # of the model that its training begins with
+    former: TrainingSpec | None = None  # of the model that its training begins with
 
 
 @dataclass
@@ -124,22 +124,20 @@ class Trainer:
         self._store, self._pool, self._prices, self._selection = store, pool, prices, selection
         self._folder = checkpoints_of(folder)
 
-    def checkpoint(self, classifier: str, lesson: Lesson) -> Path:
+    def checkpoint(self, classifier: str, spec: TrainingSpec) -> Path:
         """Where a model is kept, by what it was trained with: never taken for another one."""
-        head = f"{self._pool.fingerprint}\n{classifier}\n{lesson.seed}\n"
+        head = f"{self._pool.fingerprint}\n{classifier}\n{spec.seed}\n"
         key = hashlib.sha256(head.encode())
-        key.update(lesson.indices.tobytes())
-        key.update(lesson.labels.tobytes())
-        if lesson.former is not None:  # whose name tells the same of it
-            key.update(self.checkpoint(classifier, lesson.former).name.encode())
-        return (
-            self._folder / f"{_stem(classifier, lesson.round)}-{key.hexdigest()[:_KEY_LENGTH]}.pt"
-        )
+        key.update(spec.indices.tobytes())
+        key.update(spec.labels.tobytes())
+        if spec.former is not None:  # whose name tells the same of it
+            key.update(self.checkpoint(classifier, spec.former).name.encode())
+        return self._folder / f"{_stem(classifier, spec.round)}-{key.hexdigest()[:_KEY_LENGTH]}.pt"
 
     def train(
         self,
         classifier: Classifier,
-        lesson: Lesson,
+        spec: TrainingSpec,
         to_score: IndexArray,
         *,
         on_train: Progress,
@@ -158,37 +156,37 @@ class Trainer:
         self._refuse(limit_usd)
         self._sweep()
         run_id = self._store.start_run(
-            round=lesson.round,
+            round=spec.round,
             classifier=classifier.name,
-            n_train=int(lesson.indices.size),
-            seed=lesson.seed,
+            n_train=int(spec.indices.size),
+            seed=spec.seed,
             device=classifier.device,
         )
         meter = _Meter(self._store, run_id, self._prices.gpu_usd_per_hour / 3600, limit_usd)
         try:
-            model, scores = self._run(classifier, lesson, meter, to_score, on_train, on_score)
+            model, scores = self._run(classifier, spec, meter, to_score, on_train, on_score)
         except OutOfMoney:
             self._store.interrupt_open_runs()
             raise
-        path = self.checkpoint(classifier.name, lesson)
+        path = self.checkpoint(classifier.name, spec)
         return Trained(
-            classifier.name, lesson.round, lesson.round, lesson.seed, model, scores, meter, path
+            classifier.name, spec.round, spec.round, spec.seed, model, scores, meter, path
         )
 
     def _run(
         self,
         classifier: Classifier,
-        lesson: Lesson,
+        spec: TrainingSpec,
         meter: _Meter,
         to_score: IndexArray,
         on_train: Progress,
         on_score: Progress,
     ) -> tuple[TrainedModel, ItemScores]:
         with _Watch(meter, "score_s", on_score):  # no training: what was trained stays known
-            model = self._load(classifier, lesson)
+            model = self._load(classifier, spec)
         if model is None:
             with _Watch(meter, "train_s", on_train) as watch:
-                model = self._make(classifier, lesson, watch.report)
+                model = self._make(classifier, spec, watch.report)
         with _Watch(meter, "score_s", on_score) as watch:
             scores = score_items(
                 model,
@@ -200,30 +198,30 @@ class Trainer:
             )
         return model, scores
 
-    def _make(self, classifier: Classifier, lesson: Lesson, progress: Progress) -> TrainedModel:
+    def _make(self, classifier: Classifier, spec: TrainingSpec, progress: Progress) -> TrainedModel:
         """Train and keep; the models before too, from the first that was lost, where it needs them.
 
         Only so is the model of a warm start, once lost, the one again that was measured.
         """
-        lessons, model = [lesson], None
-        while (former := lessons[-1].former) is not None:
+        specs, model = [spec], None
+        while (former := specs[-1].former) is not None:
             model = self._load(classifier, former)
             if model is not None:
                 break
-            lessons.append(former)
-        several = spans(progress, len(lessons), "model")
-        for each, report in zip(reversed(lessons), several, strict=True):
+            specs.append(former)
+        several = spans(progress, len(specs), "model")
+        for each, report in zip(reversed(specs), several, strict=True):
             train = classifier.train
             if each.former is not None:
                 assert isinstance(classifier, WarmStarts)  # or it had none
                 assert model is not None  # loaded, or just made
                 train = partial(classifier.train_from, model)
-            report = progress if len(lessons) == 1 else report
+            report = progress if len(specs) == 1 else report
             model = train(self._pool, each.indices, each.labels, seed=each.seed, progress=report)
             path = self.checkpoint(classifier.name, each)
             path.parent.mkdir(exist_ok=True)
             model.save(path)
-        assert model is not None  # there was at least one lesson
+        assert model is not None  # there was at least one spec
         return model
 
     def prepare(
@@ -314,9 +312,9 @@ class Trainer:
         for path in self._folder.glob(".*.partial"):
             path.unlink(missing_ok=True)
 
-    def _load(self, classifier: Classifier, lesson: Lesson) -> TrainedModel | None:
+    def _load(self, classifier: Classifier, spec: TrainingSpec) -> TrainedModel | None:
         """The model that was kept; None when there is none, or a damaged one: it is a cache."""
-        path = self.checkpoint(classifier.name, lesson)
+        path = self.checkpoint(classifier.name, spec)
         if not path.exists():
             return None
         try:
