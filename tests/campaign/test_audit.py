@@ -407,6 +407,8 @@ def test_a_weighted_audit_that_is_drawn_uniformly_says_why() -> None:
         plan = plan_for(profile, n_pool=10_000, settings=WEIGHTED)
         assert why in how_drawn(plan, profile, WEIGHTED)
         assert not how_drawn(plan, profile, SETTINGS), "nobody asked for weights"
+    weighted = WeightedAuditPlan(4000, 2000, 20, 60, 32, 16, 3000, 2900, 1100.0)
+    assert how_drawn(weighted, profile, WEIGHTED) == ", the less sure ones more densely"
 
 
 def test_certificates_without_an_audit_in_words() -> None:

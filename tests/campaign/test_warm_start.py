@@ -28,7 +28,7 @@ class Killed(Exception):
 
 
 class WarmMean(NearestMean):
-    """Notes what each training began with: the number of labels of the model before, or none."""
+    """Notes how many labels each training was on, and the model that it began with, if any."""
 
     warm_start = True
 
